@@ -1,0 +1,42 @@
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: run test lint format bench soak clean
+
+run: $(VENV)/server
+	@exec $(BIN)/python wsgi.py
+
+test: $(VENV)/tests
+	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+lint: $(VENV)/tests
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+
+format: $(VENV)/tests
+	@$(BIN)/ruff check --fix-only --quiet .
+	@$(BIN)/ruff format .
+
+bench: $(VENV)/tests
+	@$(BIN)/python bench/send.py $(ARGS)
+
+# The proofs of tests/ that nothing is lost, at full size: minutes instead of seconds.
+soak: $(VENV)/tests
+	@SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/server: requirements.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 run")'
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "Installing what the server needs (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@touch $@
+
+$(VENV)/tests: tests/requirements.txt $(VENV)/server
+	@echo "Installing what the tests need (once) ..."
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@touch $@

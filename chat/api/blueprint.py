@@ -1,0 +1,77 @@
+"""What all routes share: how arguments are read, how PostgreSQL's JSON is answered, how the API is described."""
+
+import json
+from typing import Any, NoReturn
+from urllib.parse import urlencode
+
+import flask
+import flask_smorest
+from flask import Response, request
+from marshmallow import EXCLUDE, Schema, ValidationError
+from webargs.flaskparser import FlaskParser
+from webargs.multidictproxy import MultiDictProxy
+
+from ..errors import ChatError, MalformedJSON, ValidationFailed, flatten
+from ..extensions import presence
+from ..schemas.errors import ProblemSchema
+from ..storage import Actor, Page
+
+FORM = "application/x-www-form-urlencoded"
+
+
+class Parser(FlaskParser):
+    """Reads arguments: a body as JSON or as a form, unknown fields ignored, every complaint as `ChatError`."""
+
+    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
+
+    def load_json(self, req: flask.Request, schema: Schema) -> Any:
+        if req.mimetype == FORM:
+            return MultiDictProxy(req.form, schema)
+        body = req.get_data()
+        if not body:
+            return {}
+        if not req.is_json:
+            raise ChatError(415, "unsupported_media_type")
+        try:
+            return json.loads(body)
+        # ValueError: no JSON, no UTF-8, or a number of thousands of digits. RecursionError: nested thousands deep.
+        except (ValueError, RecursionError):
+            raise MalformedJSON() from None
+
+    def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
+        # {location: {field: [text]}}: the location goes without saying
+        raise ValidationFailed(flatten(next(iter(error.messages.values())))) from None  # type: ignore[union-attr]
+
+
+class Blueprint(flask_smorest.Blueprint):
+    """A blueprint whose routes read their arguments with `Parser`."""
+
+    ARGUMENTS_PARSER = Parser()
+
+
+class Api(flask_smorest.Api):
+    """The OpenAPI document, made from the same schemas; errors are described in their one shape."""
+
+    ERROR_SCHEMA = ProblemSchema
+
+
+def answer(result: str | dict[str, Any]) -> Response:
+    """Answer a result; JSON text goes out as it came from PostgreSQL, neither parsed nor written again."""
+    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    return Response(text, mimetype="application/json")
+
+
+def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response:
+    """Answer the items of a page with a `Link` (RFC 8288) for each relation that has a query, relative to this one."""
+    response = answer(page.items)
+    kept = {name: value for name, value in request.args.items() if name in ("user_id", "limit", "message_limit")}
+    for relation, query in links.items():
+        if query is not None:
+            response.headers.add("Link", f'<{request.path}?{urlencode(kept | query)}>; rel="{relation}"')
+    return response
+
+
+def own_sid(actor: Actor) -> str | None:
+    """Return the caller's own socket as `X-Socket-ID` names it; another user's, or one that is gone, counts as none."""
+    sid = request.headers.get("X-Socket-ID")
+    return sid if presence.owns(actor.user_id, sid) else None

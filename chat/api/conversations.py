@@ -1,0 +1,59 @@
+"""Conversations: open, list."""
+
+import base64
+import binascii
+from typing import Any
+
+from flask import Response
+
+from .. import auth
+from ..actions import conversations
+from ..errors import ValidationFailed
+from ..extensions import storage
+from ..schemas.conversations import (
+    ConversationSchema,
+    CreateConversationSchema,
+    ListConversationsSchema,
+    MemberConversationSchema,
+)
+from ..schemas.fields import Id, Time, ValidationError
+from .blueprint import Blueprint, answer, answer_page, own_sid
+
+blueprint = Blueprint("conversations", __name__, description="Rooms, of two or of many.")
+
+
+@blueprint.post("/conversations/create")
+@blueprint.arguments(CreateConversationSchema)
+@blueprint.response(200, ConversationSchema)
+def create_conversation(body: dict[str, Any]) -> Response:
+    """Open a conversation; the listed participants hear `newConversation`."""
+    owner = auth.acting(body.get("owner_id"), "owner_id")
+    return answer(conversations.create(owner, body["participant_ids"], body["group_name"], own_sid(owner)))
+
+
+@blueprint.get("/conversations")
+@blueprint.arguments(ListConversationsSchema, location="query")
+@blueprint.response(200, MemberConversationSchema(many=True))
+def list_conversations(query: dict[str, Any]) -> Response:
+    """List the caller's conversations, most recently active first, each with its newest messages.
+
+    The `Link` header leads to the next page.
+    """
+    cursor = _parse_cursor(query["before"]) if "before" in query else (None, None)
+    actor = auth.acting(query.get("user_id"))
+    page = storage.list_conversations(actor, query["limit"], query["message_limit"], *cursor)
+    following = page.info["next"]
+    return answer_page(page, {"next": {"before": _cursor(**following)} if following else None})
+
+
+def _cursor(at: str, id: str) -> str:
+    return base64.urlsafe_b64encode(f"{at} {id}".encode()).decode().rstrip("=")
+
+
+def _parse_cursor(cursor: str) -> tuple[str, str]:
+    """Return the time and id in a cursor. Raises 422 for one that this server did not make."""
+    try:
+        at, id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
+        return Time().deserialize(at), Id().deserialize(id)
+    except (binascii.Error, ValueError, ValidationError):
+        raise ValidationFailed({"before": ["Not a cursor of this list."]}) from None

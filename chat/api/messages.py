@@ -1,0 +1,65 @@
+"""Messages: send, list."""
+
+from typing import Any
+
+from flask import Response
+
+from .. import auth
+from ..actions import messages
+from ..extensions import storage
+from ..schemas.messages import ListMessagesSchema, MessageSchema, SendMessageSchema, SentMessageSchema
+from .blueprint import Blueprint, answer, answer_page, own_sid
+
+blueprint = Blueprint("messages", __name__, description="What is said, in its order.")
+
+#: Messages in the tutorial's answer, which has no pages.
+WITHOUT_CURSOR = 1000
+PAGE = 50
+
+
+@blueprint.get("/conversations/<id:conversation_id>/messages")
+@blueprint.arguments(ListMessagesSchema, location="query")
+@blueprint.response(
+    200,
+    MessageSchema(many=True),
+    headers={
+        "X-Has-More-Before": {"schema": {"type": "string", "enum": ["true", "false"]}},
+        "X-Has-More-After": {"schema": {"type": "string", "enum": ["true", "false"]}},
+    },
+)
+def list_messages(query: dict[str, Any], conversation_id: str) -> Response:
+    """List messages, oldest first: a page before, after or around a number, or the newest.
+
+    Without any of them the conversation from its start, or after `last_message_date`, 1,000 messages at most. The
+    `Link` headers lead to the rest.
+    """
+    has_cursor = query.keys() & {"before_seq", "after_seq", "around_seq"}
+    page = storage.list_messages(
+        conversation_id,
+        auth.acting_if_named(query.get("user_id")),
+        query.get("limit", PAGE if has_cursor else WITHOUT_CURSOR),
+        query.get("before_seq"),
+        query.get("after_seq"),
+        query.get("around_seq"),
+        query.get("last_message_date"),
+    )
+    info = page.info
+    response = answer_page(
+        page,
+        {
+            "prev": {"before_seq": info["first_seq"]} if info["has_more_before"] else None,
+            "next": {"after_seq": info["last_seq"]} if info["has_more_after"] else None,
+        },
+    )
+    response.headers["X-Has-More-Before"] = str(info["has_more_before"]).lower()
+    response.headers["X-Has-More-After"] = str(info["has_more_after"]).lower()
+    return response
+
+
+@blueprint.post("/conversations/<id:conversation_id>/messages/create")
+@blueprint.arguments(SendMessageSchema)
+@blueprint.response(200, SentMessageSchema)
+def send_message(body: dict[str, Any], conversation_id: str) -> Response:
+    """Send a message; the other members hear `message`. Repeated with the same `client_id` it is done once."""
+    actor = auth.acting(body.get("user_id"))
+    return answer(messages.send(actor, conversation_id, body["message"], body["client_id"], own_sid(actor)))

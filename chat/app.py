@@ -1,0 +1,158 @@
+"""The application: `create_app` wires every part, in one ordered list."""
+
+import logging
+import os
+import sys
+import time
+
+import click
+from flask import Flask, Response, g, request
+from flask_cors import CORS
+from werkzeug.middleware.proxy_fix import ProxyFix
+from werkzeug.routing import BaseConverter
+
+from . import __version__, auth, errors, logs, sockets
+from .api import conversations, health, messages, receipts, sync, tokens, users
+from .api.blueprint import Api
+from .config import Config
+from .errors import NotFound, StartupError
+from .extensions import limits, socketio
+from .limits import Limits
+from .realtime.presence import Presence
+from .schemas.fields import parse_id
+from .storage import Storage, open_storage
+
+log = logging.getLogger(__name__)
+
+MAX_BODY = 1024 * 1024
+
+#: Headers that scripts of other origins may read.
+EXPOSED_HEADERS = [
+    "Link", "Retry-After", "X-Has-More-After", "X-Has-More-Before", "X-Request-ID",
+    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
+]  # fmt: skip
+
+#: What browsers are told about every answer; the pages here need nothing from elsewhere.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+    "Strict-Transport-Security": "max-age=31536000",
+}
+
+BUDGETS = {"users.create_user": "signup", "messages.send_message": "send"}
+WITHOUT_LIMIT = frozenset({"health.alive", "health.ready", "health.home", "static", None})
+
+
+class IdConverter(BaseConverter):
+    """The id of something in a path. Any text fits: what is no UUID names nothing, which is a 404 of that noun."""
+
+    regex = "[^/]+"
+
+
+def create_app(config: Config | None = None, storage: Storage | None = None) -> Flask:
+    """Return the application for these settings (the environment's by default). Raises `StartupError`.
+
+    Nothing is connected yet: `storage.open()` does that, called by `chat.server.serve`.
+    """
+    config = config or Config.from_env(os.environ)
+    logs.init(config)
+    app = Flask(__name__, static_folder="web", static_url_path="/web")
+    app.config.update(
+        CHAT=config,
+        MAX_CONTENT_LENGTH=MAX_BODY,
+        API_TITLE="Chat",
+        API_VERSION=__version__,
+        OPENAPI_VERSION="3.0.3",
+        OPENAPI_URL_PREFIX="/",
+        OPENAPI_JSON_PATH="openapi.json",
+    )
+    app.url_map.converters["id"] = IdConverter
+    app.extensions["storage"] = storage or open_storage(config)
+    app.extensions["tokens"] = auth.Tokens(config)
+    app.extensions["limits"] = Limits(config)
+    app.extensions["presence"] = Presence(config.max_sessions_per_user)
+    app.before_request(_start)
+    app.before_request(auth.authenticate)
+    app.before_request(_spend)
+    app.before_request(_normalise_ids)
+    app.after_request(_finish)
+    CORS(app, origins=config.origins, expose_headers=EXPOSED_HEADERS, max_age=86400)
+    _add_api(app)
+    errors.init_app(app)
+    _add_sockets(app, config)
+    if config.trusted_proxies:
+        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
+    app.cli.add_command(_migrate)
+    return app
+
+
+def _add_api(app: Flask) -> None:
+    api = Api(app)
+    api.register_converter(IdConverter, lambda _: {"type": "string", "format": "uuid"})
+    for module in (health, users, tokens, conversations, messages, receipts, sync):
+        api.register_blueprint(module.blueprint)
+
+
+def _add_sockets(app: Flask, config: Config) -> None:
+    sockets.init_app()
+    socketio.init_app(
+        app,
+        async_mode="eventlet",
+        cors_allowed_origins=config.origins,
+        # One event of a socket after the other: what a client sends in order is done in order, and who floods
+        # fills its own pipe.
+        async_handlers=False,
+        max_http_buffer_size=MAX_BODY,
+        manage_session=False,
+    )
+
+
+def _start() -> None:
+    g.started_at = time.perf_counter()
+
+
+def _spend() -> None:
+    """Count the request against the caller's budget: a sign-up against the address, all else against the user."""
+    if request.endpoint in WITHOUT_LIMIT or request.method == "OPTIONS":
+        return
+    kind = BUDGETS.get(request.endpoint, "default")
+    identity = auth.identity()
+    caller = identity.user_id if identity and kind != "signup" else request.remote_addr or ""
+    g.budget = limits.spend(kind, caller)
+
+
+def _normalise_ids() -> None:
+    for name, value in (request.view_args or {}).items():
+        if name.endswith("_id"):
+            parsed = parse_id(value)
+            if parsed is None:
+                raise NotFound(name.removesuffix("_id"))
+            request.view_args[name] = parsed  # type: ignore[index]
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = errors.request_id()
+    response.headers.update(SECURITY_HEADERS)
+    if g.get("budget"):
+        response.headers.update(g.budget.headers)
+    if log.isEnabledFor(logging.INFO):
+        took = (time.perf_counter() - g.started_at) * 1000
+        log.info("%s %s %d %.1f ms [%s]", request.method, request.path, response.status_code, took, errors.request_id())
+    return response
+
+
+@click.command("migrate")
+def _migrate() -> None:
+    """Bring the database's schema up to date."""
+    from flask import current_app
+
+    storage: Storage = current_app.extensions["storage"]
+    try:
+        click.echo(storage.migrate())
+    except StartupError as error:
+        click.echo(f"chat: {error}", err=True)
+        sys.exit(1)
+    finally:
+        storage.close()

@@ -1,0 +1,188 @@
+"""Who is asking: tokens are issued and verified here, the same for HTTP and the socket's handshake."""
+
+import os
+import time
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+from uuid import UUID
+
+import jwt
+from flask import current_app, g, request
+
+from .config import Config
+from .extensions import tokens
+from .errors import Forbidden, StartupError, Unauthorized, ValidationFailed
+from .jwks import KeySet
+from .storage import Actor
+
+#: The `iss` of this server's own tokens; only those can be refreshed here.
+ISSUER = "chat"
+
+#: What anyone may ask for without a token, by endpoint. Everything else needs one in token mode.
+PUBLIC_ENDPOINTS = frozenset(
+    {"static", "health.alive", "health.ready", "health.home", "users.create_user", "api-docs.openapi_json"}
+)
+
+
+class Identity(NamedTuple):
+    """What a verified token says: whose it is, when it was issued and expires (Unix seconds), and by whom."""
+
+    user_id: str
+    issued_at: float
+    expires_at: float
+    issuer: str | None
+
+    @property
+    def actor(self) -> Actor:
+        return Actor(self.user_id, self.issued_at)
+
+
+class Tokens:
+    """Makes this server's tokens and verifies those and an identity provider's."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._keys = KeySet(config.jwt_jwks_url) if config.jwt_jwks_url else None
+
+    @property
+    def signs(self) -> bool:
+        """Whether this server issues tokens itself."""
+        return self._config.signup == "open" and bool(self._secret)
+
+    @cached_property
+    def _secret(self) -> str:
+        if self._config.jwt_secret or self._config.storage != "embedded":
+            return self._config.jwt_secret
+        return _kept_secret(Path(self._config.data_dir) / "jwt_secret")
+
+    def issue(self, user_id: str, issued_at: float | None = None) -> dict[str, Any]:
+        """Return `{access_token, token_type, expires_in}` for a user; `expires_in` in seconds."""
+        issued_at = time.time() if issued_at is None else issued_at
+        claims = {
+            "iss": ISSUER,
+            "sub": user_id,
+            "aud": self._config.jwt_audience,
+            "iat": issued_at,  # with its fraction: it is compared to the moment of a revocation
+            "exp": int(issued_at) + self._config.access_token_ttl,
+        }
+        return {
+            "access_token": jwt.encode(claims, self._secret, algorithm="HS256"),
+            "token_type": "bearer",
+            "expires_in": self._config.access_token_ttl,
+        }
+
+    def verify(self, token: str) -> Identity:
+        """Return whom a token speaks for. Raises 401 token_expired or token_invalid."""
+        try:
+            key, algorithm = self._key(jwt.get_unverified_header(token))
+            claims = jwt.decode(
+                token,
+                key,
+                algorithms=[algorithm],
+                audience=self._config.jwt_audience,
+                # A provider's clock may be a second ahead of ours, so `iat` is not held against the present.
+                options={"require": ["exp", "sub"], "verify_iat": False},
+            )
+            user_id = str(UUID(claims["sub"]))
+            # Without `iat` a token counts as older than any revocation.
+            return Identity(user_id, float(claims.get("iat", 0)), float(claims["exp"]), claims.get("iss"))
+        except jwt.ExpiredSignatureError:
+            raise Unauthorized("token_expired") from None
+        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+            raise Unauthorized("token_invalid") from None
+
+    def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
+        """Return the one key and the one algorithm that a token with this header may be verified with."""
+        if header.get("alg") == "HS256" and self._secret:
+            return self._secret, "HS256"
+        if header.get("alg") in ("ES256", "RS256") and self._keys:
+            key = self._keys.key(header.get("kid"))
+            return key, key.algorithm_name
+        raise Unauthorized("token_invalid", "The token's algorithm is not accepted here.")
+
+
+def bearer(header: str | None) -> str | None:
+    """Return the token of an `Authorization` header, None without one. Raises 401 for another scheme."""
+    if not header:
+        return None
+    scheme, _, token = header.partition(" ")
+    if scheme.lower() != "bearer" or not token.strip():
+        raise Unauthorized("token_invalid", "The Authorization header must be `Bearer <token>`.")
+    return token.strip()
+
+
+def authenticate() -> None:
+    """Before each request: verify its token, and refuse it where one is needed and there is none."""
+    token = bearer(request.headers.get("Authorization"))
+    g.identity = tokens.verify(token) if token else None
+    needs_token = request.endpoint is not None and request.endpoint not in PUBLIC_ENDPOINTS
+    if g.identity is None and needs_token and not is_open() and request.method != "OPTIONS":
+        raise Unauthorized()
+
+
+def is_open() -> bool:
+    """Whether callers are believed when they say who they are."""
+    return current_app.config["CHAT"].auth_mode == "open"
+
+
+def identity() -> Identity | None:
+    """Return the current request's verified identity, if it has one."""
+    return g.get("identity")
+
+
+def required_identity() -> Identity:
+    """Return the current request's verified identity. Raises 401 authentication_required (open mode needs none else)."""
+    known = identity()
+    if known is None:
+        raise Unauthorized()
+    return known
+
+
+def anyone_may_sign_up() -> bool:
+    """Whether a user can be made without a token."""
+    return current_app.config["CHAT"].signup == "open"
+
+
+def acting(named: str | None, field: str = "user_id") -> Actor:
+    """Return who acts: the token's user, who may also be named; in open mode the one who is named.
+
+    Raises 403 identity_mismatch when another is named, 422 when nobody is.
+    """
+    actor = acting_if_named(named)
+    if actor is None:
+        raise ValidationFailed({field: ["Missing data for required field."]})
+    return actor
+
+
+def acting_if_named(named: str | None) -> Actor | None:
+    """Return who acts, None where nobody is named and nobody needs to be (open mode)."""
+    return actor_of(identity(), named)
+
+
+def actor_of(known: Identity | None, named: str | None) -> Actor | None:
+    """Return the actor for a verified identity, a named user, or both. Raises 403 identity_mismatch."""
+    if known is None:
+        return Actor(named) if named else None
+    if named and named != known.user_id:
+        raise Forbidden("identity_mismatch")
+    return known.actor
+
+
+def _kept_secret(path: Path) -> str:
+    """Return the secret in a file that only its owner reads, made when it is missing."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            draft = path.with_name(f"{path.name}.{os.getpid()}")
+            draft.touch(mode=0o600)
+            draft.write_text(os.urandom(32).hex())
+            try:
+                os.link(draft, path)  # of two processes that start at once, one makes the secret
+            except FileExistsError:
+                pass
+            finally:
+                draft.unlink()
+        return path.read_text().strip()
+    except OSError as error:
+        raise StartupError(f"The token secret in {path} cannot be read or made: {error.strerror}.") from None

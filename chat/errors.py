@@ -1,0 +1,199 @@
+"""The errors of the product and the one shape in which clients see them (RFC 9457).
+
+Every layer raises `ChatError`; `problem()` is the only place that turns one into the object that
+HTTP answers carry as `application/problem+json` and Socket.IO acknowledgements as `{"error": …}`.
+"""
+
+import json
+import logging
+import re
+from http import HTTPStatus
+from typing import Any
+from uuid import uuid4
+
+from flask import Flask, Response, g, request
+from werkzeug.exceptions import HTTPException, MethodNotAllowed
+
+log = logging.getLogger(__name__)
+
+SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+
+#: Codes for the statuses that Flask and Werkzeug answer by themselves; others are the status phrase in snake_case.
+HTTP_CODES = {404: "not_found", 413: "body_too_large"}
+
+#: What a client is told about each code when the raiser says nothing more exact.
+DETAILS = {
+    "malformed_json": "The body is not valid JSON.",
+    "authentication_required": "Send a token: `Authorization: Bearer <token>`, or `auth: {token}` in the socket's handshake.",
+    "token_expired": "The token has expired.",
+    "token_invalid": "The token cannot be accepted.",
+    "identity_mismatch": "The request names another user than the one who sends it.",
+    "not_allowed": "This is not allowed.",
+    "user_not_found": "There is no such user.",
+    "conversation_not_found": "There is no such conversation.",
+    "event_not_found": "There is no such event.",
+    "not_found": "There is nothing at this address.",
+    "validation_failed": "The request has fields that cannot be accepted; `errors` names them.",
+    "method_not_allowed": "This address does not answer this method; `Allow` says which it does.",
+    "body_too_large": "The body is larger than 1 MiB.",
+    "unsupported_media_type": "The body must be application/json.",
+    "rate_limited": "Too many requests; try again later.",
+    "too_many_sessions": "This user has too many sockets open.",
+    "storage_unavailable": "The database does not answer at the moment; try again.",
+    "internal_error": "Something went wrong here; the request's id helps to find it in the log.",
+}
+
+
+class StartupError(Exception):
+    """The server cannot start. The text is one sentence for the operator; the process ends with code 1."""
+
+
+class ConfigError(StartupError):
+    """A setting is missing or cannot be used."""
+
+
+class ChatError(Exception):
+    """A request that cannot be served: HTTP `status`, stable `code`, text for people."""
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str | None = None,
+        *,
+        errors: dict[str, list[str]] | None = None,
+        retry_after: int | None = None,
+    ) -> None:
+        super().__init__(code)
+        self.status = status
+        self.code = code
+        self.detail = detail or DETAILS.get(code) or HTTPStatus(status).phrase
+        self.errors = errors
+        self.retry_after = retry_after
+
+
+class MalformedJSON(ChatError):
+    """400: the body is no JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(400, "malformed_json")
+
+
+class Unauthorized(ChatError):
+    """401: who is asking is not known; `code` says why."""
+
+    def __init__(self, code: str = "authentication_required", detail: str | None = None) -> None:
+        super().__init__(401, code, detail)
+
+
+class Forbidden(ChatError):
+    """403: who is asking is known, and may not."""
+
+    def __init__(self, code: str = "not_allowed", detail: str | None = None) -> None:
+        super().__init__(403, code, detail)
+
+
+class NotFound(ChatError):
+    """404: `<noun>_not_found`, also for what the caller may not know of."""
+
+    def __init__(self, noun: str) -> None:
+        super().__init__(404, f"{noun}_not_found")
+
+
+class ValidationFailed(ChatError):
+    """422: `errors` maps each field to what is wrong with it."""
+
+    def __init__(self, errors: dict[str, list[str]]) -> None:
+        super().__init__(422, "validation_failed", errors=errors)
+
+
+class TooManyRequests(ChatError):
+    """429: a limit is used up; `retry_after` seconds until it is worth trying again."""
+
+    def __init__(self, code: str = "rate_limited", *, retry_after: int, headers: dict[str, str] | None = None) -> None:
+        super().__init__(429, code, retry_after=retry_after)
+        self.headers = headers or {}
+
+
+class StorageUnavailable(ChatError):
+    """503: the database cannot be reached or did not answer in time."""
+
+    def __init__(self) -> None:
+        super().__init__(503, "storage_unavailable", retry_after=1)
+
+
+class StorageFault(Exception):
+    """The database answered with an error that no rule of ours explains: a bug, logged and told as 500."""
+
+
+def problem(error: ChatError, request_id: str) -> dict[str, Any]:
+    """Return the problem object of `error`: type, title, status, detail, code, request_id, and errors for 422."""
+    body: dict[str, Any] = {
+        "type": "about:blank",
+        "title": HTTPStatus(error.status).phrase,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        "request_id": request_id,
+    }
+    if error.errors is not None:
+        body["errors"] = error.errors
+    return body
+
+
+def request_id() -> str:
+    """Return the id of the current request: the caller's `X-Request-ID` when it is sane, else a new one."""
+    if "request_id" not in g:
+        given = request.headers.get("X-Request-ID", "")
+        g.request_id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid4())
+    return g.request_id
+
+
+def explain(error: Exception) -> ChatError:
+    """Return what a client is told about any exception; what is our fault is logged with its traceback."""
+    if isinstance(error, ChatError):
+        if error.status >= 500:
+            log.warning("%s [%s] %s", error.code, request_id(), error.__cause__ or "")
+        return error
+    if isinstance(error, HTTPException) and error.code and error.code < 500:
+        return ChatError(error.code, HTTP_CODES.get(error.code) or _snake_case(HTTPStatus(error.code).phrase))
+    log.error("internal error [%s]", request_id(), exc_info=error)
+    return ChatError(500, "internal_error")
+
+
+def init_app(app: Flask) -> None:
+    """Answer every error of `app` as `application/problem+json`, those of the router included."""
+
+    def answer(error: Exception) -> Response:
+        told = explain(error)
+        response = Response(json.dumps(problem(told, request_id())), told.status, mimetype="application/problem+json")
+        if told.retry_after is not None:
+            response.headers["Retry-After"] = str(told.retry_after)
+        if isinstance(told, TooManyRequests):
+            response.headers.update(told.headers)
+        if told.status == 401:
+            response.headers["WWW-Authenticate"] = "Bearer"
+        if isinstance(error, MethodNotAllowed) and error.valid_methods:
+            response.headers["Allow"] = ", ".join(error.valid_methods)
+        return response
+
+    app.register_error_handler(HTTPException, answer)
+    app.register_error_handler(Exception, answer)
+
+
+def flatten(messages: Any, path: str = "") -> dict[str, list[str]]:
+    """Return marshmallow's nested messages as `{field: [text, …]}`, fields inside others as `outer.inner`."""
+    if isinstance(messages, str):
+        return {path or "_schema": [messages]}
+    if isinstance(messages, list) and all(isinstance(each, str) for each in messages):
+        return {path or "_schema": messages}
+    nested = messages.items() if isinstance(messages, dict) else enumerate(messages)
+    return {
+        field: texts
+        for key, inner in nested
+        for field, texts in flatten(inner, f"{path}.{key}" if path else str(key)).items()
+    }
+
+
+def _snake_case(phrase: str) -> str:
+    return phrase.lower().replace(" ", "_").replace("-", "_")

@@ -1,0 +1,1 @@
+"""Outbound: who is connected, and what they are told."""

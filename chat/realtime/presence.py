@@ -1,0 +1,73 @@
+"""Who is connected: which user each socket belongs to, and which sockets each user has.
+
+A user may have many sessions, a session has one user. The room named like the user's id holds the
+user's sockets, so one `emit` reaches every device of every recipient and encodes the event once.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..errors import TooManyRequests
+from ..extensions import socketio
+from ..storage import Actor
+
+
+class Session(NamedTuple):
+    """One socket's user; `expires_at` (Unix seconds) when a token speaks for it."""
+
+    actor: Actor
+    expires_at: float | None = None
+
+
+class Presence:
+    """The sessions of this process."""
+
+    def __init__(self, max_sessions_per_user: int) -> None:
+        self._most = max_sessions_per_user
+        self._sessions: dict[str, Session] = {}
+        self._sids: defaultdict[str, set[str]] = defaultdict(set)
+
+    def join(self, sid: str, session: Session) -> None:
+        """Let the socket belong to the session's user from now on, whoever it belonged to before.
+
+        Raises 429 too_many_sessions when the user has as many sockets as one may have.
+        """
+        user_id = session.actor.user_id
+        mine = self._sids.get(user_id, set())
+        if sid not in mine and len(mine) >= self._most:
+            raise TooManyRequests("too_many_sessions", retry_after=30)
+        before = self._sessions.get(sid)
+        if before and before.actor.user_id != user_id:
+            self.leave(sid)
+            socketio.server.leave_room(sid, before.actor.user_id, namespace="/")
+        self._sessions[sid] = session
+        self._sids[user_id].add(sid)
+        socketio.server.enter_room(sid, user_id, namespace="/")
+
+    def leave(self, sid: str) -> None:
+        """Forget the socket; the user's other sessions stay."""
+        session = self._sessions.pop(sid, None)
+        if session:
+            mine = self._sids[session.actor.user_id]
+            mine.discard(sid)
+            if not mine:
+                del self._sids[session.actor.user_id]
+
+    def session(self, sid: str) -> Session | None:
+        """Return whose the socket is, None before it has joined."""
+        return self._sessions.get(sid)
+
+    def owns(self, user_id: str, sid: str | None) -> bool:
+        """Whether the socket is one of the user's."""
+        return sid is not None and sid in self._sids.get(user_id, ())
+
+    def of_user(self, user_id: str) -> list[tuple[str, Session]]:
+        """Return the user's sockets."""
+        return [(sid, self._sessions[sid]) for sid in self._sids.get(user_id, ())]
+
+    def __iter__(self) -> Iterator[tuple[str, Session]]:
+        return iter(list(self._sessions.items()))
+
+    def __len__(self) -> int:
+        return len(self._sessions)

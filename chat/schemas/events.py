@@ -1,0 +1,34 @@
+"""The payloads of the events that clients send."""
+
+
+
+from .fields import Id
+from .messages import SendMessageSchema
+from .receipts import UpdateReceiptSchema
+from .sync import SinceSchema
+
+
+class JoinSchema(SinceSchema):
+    """Whose session this is; with `since` the acknowledgement brings what was missed."""
+
+    id = Id()
+
+
+class SendMessageEventSchema(SendMessageSchema):
+    """A message for a conversation of the session's user."""
+
+    class Meta:
+        exclude = ("user_id",)
+
+    conversation_id = Id(required=True)
+
+
+class ReceiptEventSchema(UpdateReceiptSchema):
+    """The session's user has received or read a conversation."""
+
+    class Meta:
+        exclude = ("user_id",)
+
+    conversation_id = Id(required=True)
+
+

@@ -1,0 +1,108 @@
+"""The field types that all payloads share."""
+
+import re
+from datetime import UTC, datetime
+from typing import Any
+from uuid import UUID
+
+from marshmallow import ValidationError, fields
+from marshmallow.validate import Range
+
+UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+
+def parse_id(text: Any) -> str | None:
+    """Return a UUID in its lower-case form, None for anything that is none."""
+    if isinstance(text, str) and UUID_TEXT.fullmatch(text):
+        return str(UUID(text))
+    return None
+
+
+class Id(fields.String):
+    """A UUID, in any case; lower-case afterwards."""
+
+    default_error_messages = {"invalid_id": "Not a valid UUID."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata.setdefault("format", "uuid")
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        parsed = parse_id(value)
+        if parsed is None:
+            raise self.make_error("invalid_id")
+        return parsed
+
+
+class Text(fields.String):
+    """Text of 1 to `longest` characters that PostgreSQL can hold; with `trim`, without white space around it.
+
+    Text of nothing but white space counts as empty.
+    """
+
+    default_error_messages = {
+        "empty": "Must not be empty.",
+        "too_long": "Longer than {longest} characters.",
+        "null_character": "Must not contain the character U+0000.",
+        "surrogate": "Must not contain half of a surrogate pair.",
+    }
+
+    def __init__(self, *, longest: int, trim: bool = False, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.longest = longest
+        self.trim = trim
+        self.metadata.update({"minLength": 1, "maxLength": longest})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        bare = text.strip()
+        if not bare:
+            raise self.make_error("empty")
+        if self.trim:
+            text = bare
+        if len(text) > self.longest:
+            raise self.make_error("too_long", longest=self.longest)
+        if "\0" in text:
+            raise self.make_error("null_character")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise self.make_error("surrogate")
+        return text
+
+
+class Time(fields.Field[str]):
+    """An ISO 8601 time, with an offset, with `Z`, or without either (UTC); ISO 8601 in UTC afterwards.
+
+    A `+` that an unescaped query string turned into a blank is understood.
+    """
+
+    default_error_messages = {"invalid_time": "Not a valid ISO 8601 time."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.metadata.update({"type": "string", "format": "date-time"})
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        try:
+            time = datetime.fromisoformat(re.sub(r" (\d\d:?\d\d)$", r"+\1", value))
+            return (time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)).isoformat()
+        except (ValueError, TypeError, OverflowError):
+            raise self.make_error("invalid_time") from None
+
+
+class Whole(fields.Integer):
+    """A whole number in a range, also as the decimal text that forms and query strings carry."""
+
+    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=Range(least, most), **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+        if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
+            value = int(value)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Sequence(Whole):
+    """A message's number or a conversation's version: 0 or more, within what JavaScript counts exactly."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(0, 2**53 - 1, **kwargs)

@@ -1,0 +1,24 @@
+"""The database: the drivers, and the one place that chooses between them."""
+
+from ..config import Config
+from .base import Actor, Page, Storage
+
+__all__ = ["Actor", "Page", "Storage", "open_storage"]
+
+
+def open_storage(config: Config) -> Storage:
+    """Return the storage that the settings name; nothing is connected before `Storage.open()`.
+
+    The drivers are imported here because each brings libraries that the others do not need.
+    """
+    if config.storage == "supabase":
+        from .supabase import SupabaseStorage
+
+        return SupabaseStorage(config)
+    if config.storage == "postgres":
+        from .postgres import PostgresStorage
+
+        return PostgresStorage(config, config.database_url)
+    from .embedded import EmbeddedStorage
+
+    return EmbeddedStorage(config)

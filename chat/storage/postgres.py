@@ -1,0 +1,140 @@
+"""The driver for any PostgreSQL: psycopg and a pool of connections, also behind a transaction pooler."""
+
+import hashlib
+import logging
+import os
+from pathlib import Path
+from typing import Any
+
+# psycopg's own choice of wait function is written in C and does not see eventlet's patch: every query would stop the
+# whole server. `wait_select` is green under eventlet and correct without it. Read when psycopg is imported.
+os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
+
+import psycopg
+from psycopg.types.json import Jsonb
+from psycopg_pool import ConnectionPool, PoolTimeout
+
+from ..config import Config
+from ..errors import StartupError, StorageUnavailable
+from .base import SCHEMA_VERSION, Storage, failure
+
+MIGRATIONS = Path(__file__).parents[2] / "migrations.sql"
+
+log = logging.getLogger(__name__)
+
+
+class Connection(psycopg.Connection[Any]):
+    """A connection that never waits for an answer longer than `seconds`.
+
+    Time-outs of the server do not help when the server hangs, and a transaction pooler passes no
+    session setting on: so the client watches the clock, and drops the connection when it is over.
+    """
+
+    seconds: float | None = None
+
+    def wait(self, gen: Any, interval: float = 0.1, timeout: float | None = None) -> Any:
+        try:
+            return super().wait(gen, interval, self.seconds if timeout is None else timeout)
+        except psycopg.errors._WaitTimeout:
+            self.close()
+            raise psycopg.errors.QueryCanceled("no answer in time") from None
+
+
+class PostgresStorage(Storage):
+    """Storage over a pool of direct connections."""
+
+    def __init__(self, config: Config, database_url: str) -> None:
+        self._timeout = config.storage_timeout
+        self._url = database_url
+        self._pool: ConnectionPool[Connection] = ConnectionPool(
+            database_url,
+            connection_class=Connection,
+            kwargs={
+                "autocommit": True,
+                "prepare_threshold": None,  # a transaction pooler gives each statement another server
+                "connect_timeout": max(2, int(self._timeout)),
+                "application_name": "chat",
+            },
+            min_size=1,
+            max_size=config.storage_pool_size,
+            timeout=self._timeout,
+            reconnect_timeout=0,
+            configure=self._configure,
+            check=_check,
+            open=False,
+        )
+
+    def open(self) -> None:
+        self.migrate()
+        self._pool.open()
+
+    def close(self) -> None:
+        self._pool.close()
+
+    def call_text(self, function: str, **args: Any) -> str:
+        names = ", ".join(f"{name} => %({name})s" for name in args)
+        values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
+        try:
+            with self._pool.connection() as connection:
+                row = connection.execute(f"select public.{function}({names})::text", values).fetchone()  # type: ignore[call-overload]
+                return row[0]
+        except PoolTimeout:
+            raise StorageUnavailable() from None
+        except psycopg.Error as error:
+            raise _failure(error) from error
+
+    def migrate(self) -> str:
+        """Apply `migrations.sql` unless exactly this file has been applied already. Raises `StartupError`."""
+        script = MIGRATIONS.read_text(encoding="utf-8")
+        file_hash = hashlib.sha256(script.encode()).hexdigest()
+        try:
+            with Connection.connect(self._url, autocommit=True, connect_timeout=max(2, int(self._timeout))) as connection:
+                if connection.info.server_version < 150000:
+                    raise StartupError("The database must be PostgreSQL 15 or newer.")
+                applied = _applied(connection)
+                if applied and applied[0] > SCHEMA_VERSION:
+                    raise StartupError(
+                        f"The database has schema version {applied[0]} and this release knows {SCHEMA_VERSION}: "
+                        "it was made by a newer release; upgrade the server."
+                    )
+                if applied == (SCHEMA_VERSION, file_hash):
+                    return f"The schema is up to date (version {SCHEMA_VERSION})."
+                connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
+                connection.execute(script)  # type: ignore[call-overload]
+                connection.execute("update public.chat_schema set file_hash = %s", (file_hash,))
+        except psycopg.OperationalError as error:
+            raise StartupError(f"The database cannot be reached: {_one_line(error)}.") from None
+        except psycopg.Error as error:
+            raise StartupError(f"The schema could not be applied, and nothing was changed: {_one_line(error)}.") from None
+        return f"The schema was brought up to version {SCHEMA_VERSION}."
+
+    def _configure(self, connection: Connection) -> None:
+        connection.seconds = self._timeout
+
+
+def _check(connection: Connection) -> None:
+    """Refuse a pooled connection that the server has closed meanwhile, at the price of one system call.
+
+    A database that restarts leaves dead connections in the pool. Bytes or an end of file that wait on
+    an idle connection tell so before a write is sent that nobody could say the fate of.
+    """
+    connection.pgconn.consume_input()
+    if connection.pgconn.status != psycopg.pq.ConnStatus.OK:
+        raise psycopg.OperationalError("the server closed the connection")
+
+
+def _failure(error: psycopg.Error) -> Exception:
+    if error.sqlstate is None:  # from the driver itself: the connection broke, or could not be made
+        return StorageUnavailable() if isinstance(error, psycopg.OperationalError) else error
+    return failure(error.sqlstate, error.diag.message_primary or "", error.diag.message_detail)
+
+
+def _applied(connection: Connection) -> tuple[int, str | None] | None:
+    if connection.execute("select to_regclass('public.chat_schema')").fetchone() == (None,):
+        return None
+    return connection.execute("select version, file_hash from public.chat_schema").fetchone()
+
+
+def _one_line(error: psycopg.Error) -> str:
+    text = error.diag.message_primary or str(error)
+    return " ".join(text.split()).rstrip(".")
