@@ -4,9 +4,10 @@ import logging
 import os
 import sys
 import time
+from urllib.parse import quote
 
 import click
-from flask import Flask, Response, g, request
+from flask import Flask, Response, current_app, g, request
 from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
@@ -38,7 +39,6 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-    "Strict-Transport-Security": "max-age=31536000",
 }
 
 BUDGETS = {"users.create_user": "signup", "messages.send_message": "send"}
@@ -117,7 +117,7 @@ def _spend() -> None:
     """Count the request against the caller's budget: a sign-up against the address, all else against the user."""
     if request.endpoint in WITHOUT_LIMIT or request.method == "OPTIONS":
         return
-    kind = BUDGETS.get(request.endpoint, "default")
+    kind = BUDGETS.get(request.endpoint or "", "default")
     identity = auth.identity()
     caller = identity.user_id if identity and kind != "signup" else request.remote_addr or ""
     g.budget = limits.spend(kind, caller)
@@ -135,19 +135,20 @@ def _normalise_ids() -> None:
 def _finish(response: Response) -> Response:
     response.headers["X-Request-ID"] = errors.request_id()
     response.headers.update(SECURITY_HEADERS)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
     if g.get("budget"):
         response.headers.update(g.budget.headers)
     if log.isEnabledFor(logging.INFO):
+        path = quote(request.path)  # a line break in it must not start a line of the log
         took = (time.perf_counter() - g.started_at) * 1000
-        log.info("%s %s %d %.1f ms [%s]", request.method, request.path, response.status_code, took, errors.request_id())
+        log.info("%s %s %d %.1f ms [%s]", request.method, path, response.status_code, took, errors.request_id())
     return response
 
 
 @click.command("migrate")
 def _migrate() -> None:
     """Bring the database's schema up to date."""
-    from flask import current_app
-
     storage: Storage = current_app.extensions["storage"]
     try:
         click.echo(storage.migrate())

@@ -24,7 +24,7 @@ HTTP_CODES = {404: "not_found", 413: "body_too_large"}
 #: What a client is told about each code when the raiser says nothing more exact.
 DETAILS = {
     "malformed_json": "The body is not valid JSON.",
-    "authentication_required": "Send a token: `Authorization: Bearer <token>`, or `auth: {token}` in the socket's handshake.",
+    "authentication_required": "Send a token: `Authorization: Bearer <token>`, or `auth: {token}` in a handshake.",
     "token_expired": "The token has expired.",
     "token_invalid": "The token cannot be accepted.",
     "identity_mismatch": "The request names another user than the one who sends it.",

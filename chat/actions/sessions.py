@@ -5,6 +5,7 @@ import time
 from typing import Any
 
 from flask import Flask
+from flask_socketio import disconnect
 
 from ..errors import StorageFault, StorageUnavailable, Unauthorized, problem
 from ..extensions import presence, socketio, storage
@@ -51,6 +52,6 @@ def end_revoked(revocations: list[dict[str, Any]]) -> None:
 def _end(sid: str, reason: Unauthorized) -> None:
     events.unauthorized(problem(reason, sid), sid)
     try:
-        socketio.server.disconnect(sid, namespace="/")
+        disconnect(sid, namespace="/")
     except Exception:
         log.exception("a socket could not be disconnected")

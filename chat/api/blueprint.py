@@ -6,6 +6,7 @@ from urllib.parse import urlencode
 
 import flask
 import flask_smorest
+import flask_smorest.blueprint
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, ValidationError
 from webargs.flaskparser import FlaskParser
@@ -43,16 +44,20 @@ class Parser(FlaskParser):
         raise ValidationFailed(flatten(next(iter(error.messages.values())))) from None  # type: ignore[union-attr]
 
 
-class Blueprint(flask_smorest.Blueprint):
+class Blueprint(flask_smorest.blueprint.Blueprint):
     """A blueprint whose routes read their arguments with `Parser`."""
 
     ARGUMENTS_PARSER = Parser()
+
+    def arguments(self, schema: type[Schema], **options: Any) -> Any:
+        """Read the arguments with one instance of `schema`; from a class webargs makes a new one for each request."""
+        return super().arguments(schema(), **options)
 
 
 class Api(flask_smorest.Api):
     """The OpenAPI document, made from the same schemas; errors are described in their one shape."""
 
-    ERROR_SCHEMA = ProblemSchema
+    ERROR_SCHEMA = ProblemSchema  # type: ignore[assignment]
 
 
 def answer(result: str | dict[str, Any]) -> Response:

@@ -5,6 +5,7 @@ import binascii
 from typing import Any
 
 from flask import Response
+from marshmallow import ValidationError
 
 from .. import auth
 from ..actions import conversations
@@ -16,7 +17,7 @@ from ..schemas.conversations import (
     ListConversationsSchema,
     MemberConversationSchema,
 )
-from ..schemas.fields import Id, Time, ValidationError
+from ..schemas.fields import Id, Time
 from .blueprint import Blueprint, answer, answer_page, own_sid
 
 blueprint = Blueprint("conversations", __name__, description="Rooms, of two or of many.")

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Hashable
 
-
 from ..extensions import socketio
 
 Send = Callable[[], None]
@@ -32,5 +31,3 @@ class Coalescer:
                 return
             self._waiting[key] = None
             send()
-
-

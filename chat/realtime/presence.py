@@ -8,8 +8,9 @@ from collections import defaultdict
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from flask_socketio import join_room, leave_room
+
 from ..errors import TooManyRequests
-from ..extensions import socketio
 from ..storage import Actor
 
 
@@ -40,10 +41,10 @@ class Presence:
         before = self._sessions.get(sid)
         if before and before.actor.user_id != user_id:
             self.leave(sid)
-            socketio.server.leave_room(sid, before.actor.user_id, namespace="/")
+            leave_room(before.actor.user_id, sid, namespace="/")
         self._sessions[sid] = session
         self._sids[user_id].add(sid)
-        socketio.server.enter_room(sid, user_id, namespace="/")
+        join_room(user_id, sid, namespace="/")
 
     def leave(self, sid: str) -> None:
         """Forget the socket; the user's other sessions stay."""

@@ -49,5 +49,3 @@ class ListConversationsSchema(Schema):
     limit = Whole(1, 100, load_default=50)
     message_limit = Whole(0, 100, load_default=10, metadata={"description": "Newest messages of each."})
     before = fields.String(metadata={"description": "The cursor of the page before, from its `Link` header."})
-
-

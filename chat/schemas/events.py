@@ -1,7 +1,5 @@
 """The payloads of the events that clients send."""
 
-
-
 from .fields import Id
 from .messages import SendMessageSchema
 from .receipts import UpdateReceiptSchema
@@ -30,5 +28,3 @@ class ReceiptEventSchema(UpdateReceiptSchema):
         exclude = ("user_id",)
 
     conversation_id = Id(required=True)
-
-

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import ValidationError, fields
+from marshmallow import fields
 from marshmallow.validate import Range
 
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
@@ -24,8 +24,7 @@ class Id(fields.String):
     default_error_messages = {"invalid_id": "Not a valid UUID."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.metadata.setdefault("format", "uuid")
+        super().__init__(**_described(kwargs, format="uuid"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         parsed = parse_id(value)
@@ -48,10 +47,9 @@ class Text(fields.String):
     }
 
     def __init__(self, *, longest: int, trim: bool = False, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
+        super().__init__(**_described(kwargs, minLength=1, maxLength=longest))
         self.longest = longest
         self.trim = trim
-        self.metadata.update({"minLength": 1, "maxLength": longest})
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text: str = super()._deserialize(value, attr, data, **kwargs)
@@ -78,8 +76,7 @@ class Time(fields.Field[str]):
     default_error_messages = {"invalid_time": "Not a valid ISO 8601 time."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.metadata.update({"type": "string", "format": "date-time"})
+        super().__init__(**_described(kwargs, type="string", format="date-time"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
@@ -95,7 +92,7 @@ class Whole(fields.Integer):
     def __init__(self, least: int, most: int, **kwargs: Any) -> None:
         super().__init__(strict=True, validate=Range(least, most), **kwargs)
 
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> int | None:
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
             value = int(value)
         return super()._deserialize(value, attr, data, **kwargs)
@@ -106,3 +103,8 @@ class Sequence(Whole):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(0, 2**53 - 1, **kwargs)
+
+
+def _described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
+    """Return a field's arguments with `facts` added to what the OpenAPI document says of it."""
+    return kwargs | {"metadata": {**facts, **kwargs.get("metadata", {})}}

@@ -4,7 +4,8 @@ import json
 from typing import Any
 
 from flask import request
-from flask_socketio import ConnectionRefusedError, Namespace
+from flask_socketio.namespace import Namespace
+from socketio.exceptions import ConnectionRefusedError
 
 from .. import auth
 from ..actions import messages, receipts
@@ -104,5 +105,3 @@ def _actor() -> Actor:
     if session is None:
         raise Unauthorized(detail="Send `join` first.")
     return session.actor
-
-

@@ -118,9 +118,7 @@ class Storage(ABC):
 
         Raises 404 user_not_found when a participant does not exist.
         """
-        return self.call(
-            "chat_create_conversation", **_acting(actor), p_participant_ids=participant_ids, p_name=name
-        )
+        return self.call("chat_create_conversation", **_acting(actor), p_participant_ids=participant_ids, p_name=name)
 
     def list_conversations(
         self, actor: Actor, limit: int, message_limit: int, before_at: str | None = None, before_id: str | None = None

@@ -62,6 +62,7 @@ class Cluster:
         self._create()
         if alone:
             self._forget_reused_pid()
+            (self.socket_dir / f"{SOCKET}.lock").unlink(missing_ok=True)
         self._launch()
 
     def shut_down(self) -> None:

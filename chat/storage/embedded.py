@@ -67,7 +67,7 @@ class EmbeddedPostgres:
             try:
                 self._start()
             except OSError as error:
-                where = f" ({error.filename})" if error.filename else ""
+                where = f" ({error.filename})" if error.filename not in (None, str(self.data_dir)) else ""
                 raise StartupError(
                     f"The data directory {self.data_dir} cannot be used: {error.strerror}{where}."
                 ) from error

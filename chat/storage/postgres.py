@@ -11,6 +11,7 @@ from typing import Any
 os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 import psycopg
+from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -45,6 +46,7 @@ class PostgresStorage(Storage):
 
     def __init__(self, config: Config, database_url: str) -> None:
         self._timeout = config.storage_timeout
+        self._connect_timeout = max(2, int(config.storage_timeout))
         self._url = database_url
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             database_url,
@@ -52,7 +54,7 @@ class PostgresStorage(Storage):
             kwargs={
                 "autocommit": True,
                 "prepare_threshold": None,  # a transaction pooler gives each statement another server
-                "connect_timeout": max(2, int(self._timeout)),
+                "connect_timeout": self._connect_timeout,
                 "application_name": "chat",
             },
             min_size=1,
@@ -76,8 +78,10 @@ class PostgresStorage(Storage):
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
-                row = connection.execute(f"select public.{function}({names})::text", values).fetchone()  # type: ignore[call-overload]
-                return row[0]
+                (text,) = connection.execute(SQL(f"select public.{function}({names})::text"), values).fetchone() or (
+                    "",
+                )
+                return text
         except PoolTimeout:
             raise StorageUnavailable() from None
         except psycopg.Error as error:
@@ -88,7 +92,7 @@ class PostgresStorage(Storage):
         script = MIGRATIONS.read_text(encoding="utf-8")
         file_hash = hashlib.sha256(script.encode()).hexdigest()
         try:
-            with Connection.connect(self._url, autocommit=True, connect_timeout=max(2, int(self._timeout))) as connection:
+            with Connection.connect(self._url, autocommit=True, connect_timeout=self._connect_timeout) as connection:
                 if connection.info.server_version < 150000:
                     raise StartupError("The database must be PostgreSQL 15 or newer.")
                 applied = _applied(connection)
@@ -100,12 +104,12 @@ class PostgresStorage(Storage):
                 if applied == (SCHEMA_VERSION, file_hash):
                     return f"The schema is up to date (version {SCHEMA_VERSION})."
                 connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
-                connection.execute(script)  # type: ignore[call-overload]
+                connection.execute(SQL(script))
                 connection.execute("update public.chat_schema set file_hash = %s", (file_hash,))
         except psycopg.OperationalError as error:
             raise StartupError(f"The database cannot be reached: {_one_line(error)}.") from None
         except psycopg.Error as error:
-            raise StartupError(f"The schema could not be applied, and nothing was changed: {_one_line(error)}.") from None
+            raise StartupError(f"The schema could not be applied; nothing was changed: {_one_line(error)}.") from None
         return f"The schema was brought up to version {SCHEMA_VERSION}."
 
     def _configure(self, connection: Connection) -> None:

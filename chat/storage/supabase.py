@@ -22,8 +22,8 @@ RIGHT_KEY = (
     "(Dashboard > Project Settings > API Keys)"
 )
 PASTE = (
-    "paste migrations.sql into the SQL editor (Dashboard > SQL Editor), run it, start again. Or set DATABASE_URL to the "
-    "project's connection string, and the server does it by itself."
+    "paste migrations.sql into the SQL editor (Dashboard > SQL Editor), run it, start again; or set DATABASE_URL to "
+    "the project's connection string, and the server does it by itself."
 )
 
 
@@ -57,15 +57,12 @@ class SupabaseStorage(Storage):
 
     def open(self) -> None:
         version = self._deployed_version()
+        if version == SCHEMA_VERSION:
+            return
+        found = f"The chat schema in this Supabase project is version {version} and this release needs {SCHEMA_VERSION}"
         if version < SCHEMA_VERSION:
-            raise StartupError(
-                f"The chat schema in this Supabase project is version {version} and this release needs {SCHEMA_VERSION}: {PASTE}"
-            )
-        if version > SCHEMA_VERSION:
-            raise StartupError(
-                f"The chat schema in this Supabase project is version {version} and this release knows {SCHEMA_VERSION}: "
-                "it belongs to a newer release; upgrade the server."
-            )
+            raise StartupError(f"{found}: {PASTE}")
+        raise StartupError(f"{found}: the project belongs to a newer release; upgrade the server.")
 
     def migrate(self) -> str:
         """Say that the schema is up to date, or raise `StartupError` with what to do: the API cannot change tables."""
@@ -112,8 +109,10 @@ class PooledTransport(httpx.BaseTransport):
     """
 
     def __init__(self, size: int, seconds: float) -> None:
-        self._free = threading.BoundedSemaphore(size)  # urllib3's own wait for a connection is not part of its time-out
         self._seconds = seconds
+        # urllib3 waits for a free connection too, but not within the same time-out and not first come, first served.
+        self._door = threading.Lock()
+        self._free = threading.BoundedSemaphore(size)
         # Never sent again by itself: a request that broke off may have been committed. A kept connection that the other
         # side has closed is noticed before anything is sent, and replaced.
         self._pool = urllib3.PoolManager(maxsize=size, retries=False, ssl_context=httpx.create_ssl_context())
@@ -121,7 +120,7 @@ class PooledTransport(httpx.BaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Return the whole answer, not decoded. Raises `httpx.TransportError`."""
         end = time.monotonic() + self._seconds
-        if not self._free.acquire(timeout=self._seconds):
+        if not self._enter(end):
             raise httpx.PoolTimeout("no free connection in time")
         try:
             return self._send(request, max(end - time.monotonic(), 0.001))
@@ -129,6 +128,18 @@ class PooledTransport(httpx.BaseTransport):
             raise httpx.TransportError(str(error).rpartition(": ")[2]) from error
         finally:
             self._free.release()
+
+    def _enter(self, end: float) -> bool:
+        """Wait for a free connection and say whether there was one before `end`.
+
+        Only the first in the line looks for it: a semaphore alone lets newcomers pass those who wait.
+        """
+        if not self._door.acquire(timeout=self._seconds):
+            return False
+        try:
+            return self._free.acquire(timeout=max(end - time.monotonic(), 0))
+        finally:
+            self._door.release()
 
     def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
         with _deadline(seconds):
@@ -171,8 +182,8 @@ def _check_key(key: str) -> None:
         raise ConfigError(f"SUPABASE_SERVICE_ROLE_KEY holds characters that no key has: copy it again; {RIGHT_KEY}.")
     if key.startswith("sb_publishable_") or _role(key) in ("anon", "authenticated"):
         raise ConfigError(
-            "SUPABASE_SERVICE_ROLE_KEY holds the project's public key, which everyone who has your app can read, so the "
-            f"tables are closed to it: {RIGHT_KEY}."
+            "SUPABASE_SERVICE_ROLE_KEY holds a public key, which everyone who has your app can read, so the tables are "
+            f"closed to it: {RIGHT_KEY}."
         )
 
 

@@ -1,0 +1,179 @@
+"""Fixtures: a real PostgreSQL with a fresh database for each test, the app on it, and the real server."""
+
+import fcntl
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from flask import Flask
+from flask.testing import FlaskClient
+from psycopg.conninfo import make_conninfo
+
+from chat.app import create_app
+from chat.config import Config
+from chat.storage import Storage
+from chat.storage.embedded import EmbeddedPostgres
+from chat.storage.postgres import PostgresStorage
+from chat.storage.supabase import SupabaseStorage
+from tests.client import Api
+from tests.postgrest import PostgrestStandIn
+from tests.server import Server
+
+TEMPLATE = "chat_template"
+
+
+@contextmanager
+def one_at_a_time(path: Path) -> Iterator[None]:
+    with path.open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+@pytest.fixture(scope="session")
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+    """The URL of a PostgreSQL, one for all workers, with the template database in it."""
+    shared = tmp_path_factory.getbasetemp()
+    if worker_id != "master":
+        shared = shared.parent
+    database = EmbeddedPostgres(shared / "data")
+    with one_at_a_time(shared / "template.lock"):
+        url = database.start()
+        with psycopg.connect(url, autocommit=True) as connection:
+            exists = connection.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone()
+            if exists is None:
+                connection.execute("alter system set fsync = off")  # what the tests write may die with the machine
+                connection.execute("alter system set max_connections = 300")
+                connection.execute("select pg_reload_conf()")
+                for role in ("anon", "authenticated", "service_role bypassrls"):
+                    connection.execute(f"create role {role.split()[0]} nologin {' '.join(role.split()[1:])}")
+                connection.execute(f"create database {TEMPLATE}")
+                PostgresStorage(Config(), make_conninfo(url, dbname=TEMPLATE)).migrate()
+    yield url
+    database.stop()
+
+
+@pytest.fixture
+def make_database(cluster: str) -> Iterator[Callable[..., str]]:
+    """A function that makes a database, by default with the schema applied, and returns its URL."""
+    names = []
+
+    def make(template: str = TEMPLATE) -> str:
+        name = f"test_{uuid4().hex}"
+        names.append(name)
+        with psycopg.connect(cluster, autocommit=True) as connection:
+            connection.execute(f"create database {name} template {template}")
+        return make_conninfo_url(cluster, name)
+
+    yield make
+    with psycopg.connect(cluster, autocommit=True) as connection:
+        for name in names:
+            connection.execute(f"drop database {name} with (force)")
+
+
+def make_conninfo_url(url: str, name: str) -> str:
+    """Return the URL of another database of the same server."""
+    head, _, options = url.partition("?")
+    return f"{head.rpartition('/')[0]}/{name}?{options}"
+
+
+@pytest.fixture
+def database_url(make_database: Callable[..., str]) -> str:
+    """The URL of a fresh database with the schema applied."""
+    return make_database()
+
+
+@pytest.fixture
+def sql(database_url: str) -> Iterator[Callable[..., list[Any]]]:
+    """A function that runs SQL on the test's database as its owner and returns the rows."""
+    with psycopg.connect(database_url, autocommit=True) as connection:
+
+        def run(query: str, *params: Any) -> list[Any]:
+            cursor = connection.execute(query, params)
+            return cursor.fetchall() if cursor.description else []
+
+        yield run
+
+
+@pytest.fixture
+def postgrest(database_url: str) -> Iterator[PostgrestStandIn]:
+    """A stand-in for Supabase's API on the test's database."""
+    with PostgrestStandIn(database_url) as stand_in:
+        yield stand_in
+
+
+@pytest.fixture(params=["postgres", "supabase"])
+def storage(request: pytest.FixtureRequest, database_url: str) -> Iterator[Storage]:
+    """The storage, through each of the two drivers."""
+    if request.param == "postgres":
+        opened: Storage = PostgresStorage(Config(), database_url)
+    else:
+        stand_in = request.getfixturevalue("postgrest")
+        opened = SupabaseStorage(
+            Config(supabase_project_url=stand_in.url, supabase_service_role_key=stand_in.service_role_key)
+        )
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
+    """A function that makes the app on the test's database; settings are keyword arguments."""
+    apps = []
+
+    def make(**settings: Any) -> Flask:
+        settings = {"auth_mode": "open", "log_level": "warning", "database_url": database_url} | settings
+        app = create_app(Config(**settings).checked())
+        app.extensions["storage"].open()
+        apps.append(app)
+        return app
+
+    yield make
+    for app in apps:
+        app.extensions["storage"].close()
+
+
+@pytest.fixture
+def app(make_app: Callable[..., Flask]) -> Flask:
+    """The app in open mode."""
+    return make_app()
+
+
+@pytest.fixture
+def client(app: Flask) -> FlaskClient:
+    """An HTTP client of the app in open mode."""
+    return app.test_client()
+
+
+@pytest.fixture
+def api(client: FlaskClient) -> Api:
+    """The client with verbs: `api.user("ann")`, `api.send(conversation, user, "hi")`."""
+    return Api(client)
+
+
+@pytest.fixture
+def make_server(make_database: Callable[..., str], tmp_path: Path) -> Iterator[Callable[..., Server]]:
+    """A function that starts the real server in a process of its own; settings are environment variables."""
+    servers = []
+
+    def make(**settings: str) -> Server:
+        if not settings.keys() & {"DATABASE_URL", "SUPABASE_PROJECT_URL", "DATA_DIR"}:
+            settings["DATABASE_URL"] = make_database()
+        server = Server(tmp_path, {"AUTH_MODE": "open", **settings})
+        servers.append(server)
+        server.start()
+        return server
+
+    yield make
+    for server in servers:
+        server.stop()
+
+
+@pytest.fixture
+def server(make_server: Callable[..., Server]) -> Server:
+    """The real server in open mode, on a fresh database."""
+    return make_server()

@@ -1,0 +1,30 @@
+"""The server's entry: `python wsgi.py` serves, `flask --app wsgi ...` finds the app here."""
+
+import warnings
+
+# eventlet is the server this project was asked to run on, and it works: python-engineio drives WebSockets through it.
+# Its authors advise against it for new projects and say so at every import. To leave it, change `async_mode` in
+# chat/app.py, replace chat/server.py and chat/protocol.py by another server, and drop the next lines.
+warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+
+import eventlet
+
+eventlet.monkey_patch()  # before any other import: what is imported earlier keeps blocking sockets and locks
+
+import sys
+
+from dotenv import find_dotenv, load_dotenv
+
+load_dotenv(find_dotenv(usecwd=True))  # like Flask's own command line: the .env of the working directory or above it
+
+from chat.app import create_app
+from chat.errors import StartupError
+from chat.server import serve
+
+try:
+    app = create_app()
+except StartupError as error:
+    sys.exit(f"chat: {error}")
+
+if __name__ == "__main__":
+    sys.exit(serve(app))
