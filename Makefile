@@ -29,9 +29,11 @@ soak: $(VENV)/tests
 clean:
 	rm -rf $(VENV)
 
+# A .venv without a working pip is what an interrupted start, a missing venv module or a Python that has gone leaves behind.
 $(VENV)/server: requirements.txt
-	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 run")'
-	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip --version >/dev/null 2>&1 || { \
+		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 run")' && \
+		$(PYTHON) -m venv --clear $(VENV); }
 	@echo "Installing what the server needs (once) ..."
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
 	@touch $@

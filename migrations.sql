@@ -8,6 +8,7 @@ begin;
 
 set local client_min_messages = warning;
 set local lock_timeout = '30s';
+set local statement_timeout = 0;  -- a big database takes its time
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;  -- two servers that start at once migrate in turn
 
 -- The release that this database belongs to; file_hash spares a server the work when nothing has changed.
@@ -54,14 +55,15 @@ create table if not exists public.messages (
 
 -- Rows of the tutorial's tables that the rules below cannot keep in place; nothing is deleted without a trace.
 create table if not exists public.chat_set_aside (
-    id bigint generated always as identity primary key,
+    id uuid primary key default gen_random_uuid(),
     table_name text not null,
     reason text not null,
     content jsonb not null,
     set_aside_at timestamptz not null default now()
 );
 
--- The tutorial wrote UTC into columns without a zone.
+-- The tutorial wrote UTC into columns without a zone. `users` is locked first, as every function reads it first: this
+-- file and the calls under way wait for each other there, and never in a circle.
 do $$
 declare
     v_table text;
@@ -95,12 +97,18 @@ alter table public.messages
     add column if not exists client_id text,                     -- names the send, so that a retry is done once
     add column if not exists deleted_at timestamptz;             -- the message is gone, its number stays
 
--- Rows that point nowhere, and memberships that stand twice.
+-- The tutorial's rows, once: afterwards this database has a version. Rows that point nowhere and memberships that stand
+-- twice are set aside. Messages get their numbers in the order in which they were written. Members, who had no read
+-- state, have read everything; the owner, whom the tutorial did not make a member, is one.
 set local client_min_messages = notice;
 do $$
 declare
     v_count integer;
 begin
+    if exists (select from public.chat_schema) then
+        return;
+    end if;
+
     with gone as (
         delete from public.messages where conversation_id is null or user_id is null returning *
     )
@@ -128,44 +136,37 @@ begin
     if v_count > 0 then
         raise notice '% membership(s) that point nowhere or stand twice are now in chat_set_aside', v_count;
     end if;
+
+    with numbered as (
+        select id, row_number() over (partition by conversation_id order by created_at, id) as seq
+        from public.messages
+    )
+    update public.messages as m set seq = n.seq, version = n.seq + 1 from numbered as n where n.id = m.id;
+
+    update public.conversations set last_activity_at = created_at;
+    update public.conversations as c
+    set last_seq = m.last_seq, version = m.last_seq + 1, last_activity_at = m.last_at
+    from (
+        select conversation_id, max(seq) as last_seq, max(created_at) as last_at
+        from public.messages group by conversation_id
+    ) as m
+    where m.conversation_id = c.id;
+
+    insert into public.user_conversation (user_id, conversation_id)
+    select c.owner_user_id, c.id from public.conversations as c
+    where not exists (
+        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = c.owner_user_id
+    );
+
+    update public.user_conversation as m
+    set last_read_seq = c.last_seq, last_delivered_seq = c.last_seq
+    from public.conversations as c where c.id = m.conversation_id;
 end $$;
 set local client_min_messages = warning;
 
 alter table public.user_conversation
     alter column user_id set not null,
     alter column conversation_id set not null;
-create unique index if not exists user_conversation_member on public.user_conversation (conversation_id, user_id);
-
--- Numbers for the messages that have none, in the order in which they were written. Members of the tutorial's
--- conversations, who had no read state, start with everything read.
-do $$
-begin
-    if exists (select from public.messages where seq is null) then
-        with numbered as (
-            select id, row_number() over (partition by conversation_id order by created_at, id) as seq
-            from public.messages
-        )
-        update public.messages as m set seq = n.seq, version = n.seq + 1 from numbered as n where n.id = m.id;
-
-        update public.conversations as c
-        set last_seq = m.last_seq, version = m.last_seq + 1
-        from (select conversation_id, max(seq) as last_seq from public.messages group by conversation_id) as m
-        where m.conversation_id = c.id;
-
-        update public.user_conversation as m
-        set last_read_seq = c.last_seq, last_delivered_seq = c.last_seq
-        from public.conversations as c where c.id = m.conversation_id;
-    end if;
-end $$;
-
--- The tutorial did not make the owner a member.
-insert into public.user_conversation (user_id, conversation_id, last_read_seq, last_delivered_seq)
-select c.owner_user_id, c.id, c.last_seq, c.last_seq
-from public.conversations as c
-where not exists (
-    select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = c.owner_user_id
-);
-
 alter table public.messages
     alter column conversation_id set not null,
     alter column user_id set not null,
@@ -201,15 +202,10 @@ begin
     end loop;
 end $$;
 
--- A conversation without a message was last active when it was made.
-update public.conversations as c
-set last_activity_at = coalesce(
-    (select max(m.created_at) from public.messages as m where m.conversation_id = c.id), c.created_at)
-where not exists (select from public.chat_schema);
-
 
 -- Indexes: one for each way in which rows are looked for ------------------------------------------------------------
 
+create unique index if not exists user_conversation_member on public.user_conversation (conversation_id, user_id);
 create unique index if not exists messages_seq on public.messages (conversation_id, seq);
 create index if not exists messages_version on public.messages (conversation_id, version);
 create index if not exists messages_created_at on public.messages (conversation_id, created_at);
@@ -224,7 +220,8 @@ create index if not exists users_revoked on public.users (tokens_valid_from) whe
 -- Search anywhere in a name is served by trigrams where the extension can be had, by a scan where not.
 do $$
 begin
-    create extension if not exists pg_trgm;
+    execute 'create extension if not exists pg_trgm schema '
+            || case when to_regnamespace('extensions') is null then 'public' else 'extensions' end;  -- Supabase's place
     execute (
         select format('create index if not exists users_search on public.users using gin (username %I.gin_trgm_ops)', n.nspname)
         from pg_extension as e join pg_namespace as n on n.oid = e.extnamespace where e.extname = 'pg_trgm'
@@ -341,7 +338,8 @@ create function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double pre
 language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_revoked_at timestamptz := clock_timestamp();
+    -- Later than the token at hand, whatever the clock of the machine that issued it says.
+    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     update public.users set tokens_valid_from = v_revoked_at where id = p_user_id;
@@ -507,8 +505,10 @@ $$;
 create function public.chat_messages_json(p_conversation_id uuid, p_first bigint, p_last bigint) returns json
 language sql stable
 as $$
-    select coalesce(json_agg(public.chat_message_json(m, u) order by m.seq), '[]')
-    from public.messages as m join public.users as u on u.id = m.user_id
+    select coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+    from public.messages as m
+    -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
+    cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
     where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
 $$;
 
@@ -534,6 +534,8 @@ declare
 begin
     if p_user_id is not null then
         perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    else
+        perform from public.users limit 1;  -- read first, as everywhere: see where this file locks it
     end if;
     select last_seq into v_newest from public.conversations where id = p_conversation_id;
     if not found then
@@ -542,7 +544,7 @@ begin
     if p_after_date is not null then
         select seq - 1 into p_after_seq from public.messages
         where conversation_id = p_conversation_id and created_at > p_after_date
-        order by created_at limit 1;
+        order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
     v_last := case
@@ -551,7 +553,7 @@ begin
         when p_around_seq is not null then greatest(p_around_seq + p_limit / 2, p_limit)
         else v_newest
     end;
-    v_last := least(v_last, v_newest);
+    v_last := greatest(least(v_last, v_newest), 0);
     v_first := case when p_after_seq is not null then p_after_seq + 1 else v_last - p_limit + 1 end;
     v_first := greatest(v_first, 1);
     return json_build_object(
@@ -587,8 +589,12 @@ begin
 
     if p_client_id is not null then
         select * into v_message from public.messages
-        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_client_id;
+        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_client_id and exists (
+            select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+        );
         if found then
+            v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
+            v_conversation.last_seq := v_message.seq;
             return json_build_object(
                 'message', public.chat_sent_message_json(v_message, v_author, v_conversation), 'recipients', '[]'::json
             );
@@ -649,27 +655,30 @@ create function public.chat_update_receipt(
 language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_before public.user_conversation;
-    v_after public.user_conversation;
+    v_member public.user_conversation;
     v_newest bigint;
 begin
     perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
-    select * into v_before from public.user_conversation
-    where conversation_id = p_conversation_id and user_id = p_user_id for no key update;
     select last_seq into v_newest from public.conversations where id = p_conversation_id;
+    p_read_seq := least(coalesce(p_read_seq, 0), v_newest);  -- `least` alone takes a null for no bound at all
+    p_delivered_seq := greatest(least(coalesce(p_delivered_seq, 0), v_newest), p_read_seq);
     update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, least(p_read_seq, v_newest)),
-        last_delivered_seq = greatest(last_delivered_seq, least(greatest(p_delivered_seq, p_read_seq), v_newest))
-    where id = v_before.id
-      and (last_read_seq < least(p_read_seq, v_newest)
-           or last_delivered_seq < least(greatest(p_delivered_seq, p_read_seq), v_newest))
-    returning * into v_after;
-    if not found then
-        return json_build_object('receipt', public.chat_receipt_json(v_before), 'recipients', '[]'::json);
+    set last_read_seq = greatest(last_read_seq, p_read_seq),
+        last_delivered_seq = greatest(last_delivered_seq, p_delivered_seq)
+    where conversation_id = p_conversation_id and user_id = p_user_id
+      and (last_read_seq < p_read_seq or last_delivered_seq < p_delivered_seq)
+    returning * into v_member;
+    if found then
+        return json_build_object(
+            'receipt', public.chat_receipt_json(v_member), 'recipients', public.chat_member_ids(p_conversation_id)
+        );
     end if;
-    return json_build_object(
-        'receipt', public.chat_receipt_json(v_after), 'recipients', public.chat_member_ids(p_conversation_id)
-    );
+    select * into v_member from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = p_user_id;
+    if not found then  -- removed in this moment
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return json_build_object('receipt', public.chat_receipt_json(v_member), 'recipients', '[]'::json);
 end $$;
 
 create function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
@@ -757,13 +766,18 @@ begin
     v_recovered := p_since <= p_conversation.version and p_limit >= (
         select count(*) from (
             select from public.messages
-            where conversation_id = p_conversation.id and version > p_since limit p_limit + 1
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit + 1
         ) as changed
     );
     if v_recovered then
-        select coalesce(json_agg(public.chat_message_json(m, u) order by m.seq), '[]') into v_messages
-        from public.messages as m join public.users as u on u.id = m.user_id
-        where m.conversation_id = p_conversation.id and m.version > p_since;
+        select coalesce(json_agg(public.chat_message_json(c.m, a.author) order by (c.m).seq), '[]') into v_messages
+        from (
+            select m from public.messages as m
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit
+        ) as c
+        cross join lateral (select u as author from public.users as u where u.id = (c.m).user_id limit 1) as a;
     else
         v_messages := public.chat_newest_messages_json(p_conversation.id, p_limit);
     end if;

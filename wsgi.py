@@ -1,5 +1,6 @@
 """The server's entry: `python wsgi.py` serves, `flask --app wsgi ...` finds the app here."""
 
+import sys
 import warnings
 
 # eventlet is the server this project was asked to run on, and it works: python-engineio drives WebSockets through it.
@@ -9,9 +10,10 @@ warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 
 import eventlet
 
-eventlet.monkey_patch()  # before any other import: what is imported earlier keeps blocking sockets and locks
-
-import sys
+# Before any other import: what is imported earlier keeps its blocking sockets and locks. The `flask` command has
+# imported Flask by now, and what it runs needs no green threads.
+if "flask" not in sys.modules:
+    eventlet.monkey_patch()
 
 from dotenv import find_dotenv, load_dotenv
 

@@ -4,7 +4,9 @@ import logging
 import os
 import sys
 import time
-from urllib.parse import quote
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import quote, urlsplit
 
 import click
 from flask import Flask, Response, current_app, g, request
@@ -74,8 +76,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["limits"] = Limits(config)
     app.extensions["presence"] = Presence(config.max_sessions_per_user)
     app.before_request(_start)
-    app.before_request(auth.authenticate)
-    app.before_request(_spend)
+    app.before_request(_admit)
     app.before_request(_normalise_ids)
     app.after_request(_finish)
     CORS(app, origins=config.origins, expose_headers=EXPOSED_HEADERS, max_age=86400)
@@ -100,7 +101,7 @@ def _add_sockets(app: Flask, config: Config) -> None:
     socketio.init_app(
         app,
         async_mode="eventlet",
-        cors_allowed_origins=config.origins,
+        cors_allowed_origins=_origin_check(config.origins),
         # One event of a socket after the other: what a client sends in order is done in order, and who floods
         # fills its own pipe.
         async_handlers=False,
@@ -109,18 +110,32 @@ def _add_sockets(app: Flask, config: Config) -> None:
     )
 
 
+def _origin_check(origins: str | list[str]) -> str | Callable[[str, dict[str, Any]], bool]:
+    """Return CORS_ORIGINS as Engine.IO takes it. It asks for pages of this server too, which need no permission."""
+    if isinstance(origins, str):
+        return origins
+    return lambda origin, environ: origin in origins or urlsplit(origin).netloc == environ.get("HTTP_HOST")
+
+
 def _start() -> None:
     g.started_at = time.perf_counter()
 
 
+def _admit() -> None:
+    """Find out who asks, and count the request; also one whose token is refused."""
+    try:
+        auth.authenticate()
+    finally:
+        _spend()
+
+
 def _spend() -> None:
-    """Count the request against the caller's budget: a sign-up against the address, all else against the user."""
+    """Count the request against its sender's budget: the user's where a token says who it is, else the address's."""
     if request.endpoint in WITHOUT_LIMIT or request.method == "OPTIONS":
         return
-    kind = BUDGETS.get(request.endpoint or "", "default")
     identity = auth.identity()
-    caller = identity.user_id if identity and kind != "signup" else request.remote_addr or ""
-    g.budget = limits.spend(kind, caller)
+    kind = BUDGETS.get(request.endpoint or "", "default")
+    g.budget = limits.spend(kind, identity and identity.user_id, request.remote_addr)
 
 
 def _normalise_ids() -> None:

@@ -2,10 +2,10 @@
 
 import os
 import time
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
-from uuid import UUID
 
 import jwt
 from flask import current_app, g, request
@@ -13,7 +13,8 @@ from flask import current_app, g, request
 from .config import Config
 from .extensions import tokens
 from .errors import Forbidden, StartupError, Unauthorized, ValidationFailed
-from .jwks import KeySet
+from .jwks import ALGORITHMS, KeySet
+from .schemas.fields import parse_id
 from .storage import Actor
 
 #: The `iss` of this server's own tokens; only those can be refreshed here.
@@ -23,15 +24,17 @@ ISSUER = "chat"
 PUBLIC_ENDPOINTS = frozenset(
     {"static", "health.alive", "health.ready", "health.home", "users.create_user", "api-docs.openapi_json"}
 )
+#: Among them the one where a token, if there is one, says whose profile it is; the others do not look at it.
+SIGN_UP = "users.create_user"
 
 
 class Identity(NamedTuple):
-    """What a verified token says: whose it is, when it was issued and expires (Unix seconds), and by whom."""
+    """What a verified token says: whose it is, when it was issued and expires (Unix seconds), whether by this server."""
 
     user_id: str
     issued_at: float
     expires_at: float
-    issuer: str | None
+    ours: bool
 
     @property
     def actor(self) -> Actor:
@@ -47,8 +50,8 @@ class Tokens:
 
     @property
     def signs(self) -> bool:
-        """Whether this server issues tokens itself."""
-        return self._config.signup == "open" and bool(self._secret)
+        """Whether this server can issue tokens."""
+        return bool(self._secret)
 
     @cached_property
     def _secret(self) -> str:
@@ -84,19 +87,22 @@ class Tokens:
                 # A provider's clock may be a second ahead of ours, so `iat` is not held against the present.
                 options={"require": ["exp", "sub"], "verify_iat": False},
             )
-            user_id = str(UUID(claims["sub"]))
             # Without `iat` a token counts as older than any revocation.
-            return Identity(user_id, float(claims.get("iat", 0)), float(claims["exp"]), claims.get("iss"))
+            issued_at, expires_at = float(claims.get("iat", 0)), float(claims["exp"])
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired") from None
-        except (jwt.PyJWTError, ValueError, TypeError, AttributeError):
+        except (jwt.PyJWTError, ValueError, TypeError):
             raise Unauthorized("token_invalid") from None
+        user_id = parse_id(claims["sub"])
+        if user_id is None:
+            raise Unauthorized("token_invalid", "The token's subject is not a UUID.")
+        return Identity(user_id, issued_at, expires_at, algorithm == "HS256" and claims.get("iss") == ISSUER)
 
     def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
         """Return the one key and the one algorithm that a token with this header may be verified with."""
         if header.get("alg") == "HS256" and self._secret:
             return self._secret, "HS256"
-        if header.get("alg") in ("ES256", "RS256") and self._keys:
+        if header.get("alg") in ALGORITHMS and self._keys:
             key = self._keys.key(header.get("kid"))
             return key, key.algorithm_name
         raise Unauthorized("token_invalid", "The token's algorithm is not accepted here.")
@@ -114,10 +120,12 @@ def bearer(header: str | None) -> str | None:
 
 def authenticate() -> None:
     """Before each request: verify its token, and refuse it where one is needed and there is none."""
+    is_public = request.endpoint is None or request.endpoint in PUBLIC_ENDPOINTS or request.method == "OPTIONS"
+    if is_public and request.endpoint != SIGN_UP:
+        return
     token = bearer(request.headers.get("Authorization"))
     g.identity = tokens.verify(token) if token else None
-    needs_token = request.endpoint is not None and request.endpoint not in PUBLIC_ENDPOINTS
-    if g.identity is None and needs_token and not is_open() and request.method != "OPTIONS":
+    if g.identity is None and not is_public and not is_open():
         raise Unauthorized()
 
 
@@ -156,13 +164,14 @@ def acting(named: str | None, field: str = "user_id") -> Actor:
 
 
 def acting_if_named(named: str | None) -> Actor | None:
-    """Return who acts, None where nobody is named and nobody needs to be (open mode)."""
-    return actor_of(identity(), named)
+    """Return who acts, None where nobody is named and nobody needs to be (open mode).
 
-
-def actor_of(known: Identity | None, named: str | None) -> Actor | None:
-    """Return the actor for a verified identity, a named user, or both. Raises 403 identity_mismatch."""
+    Raises 403 identity_mismatch when another is named than the token's user.
+    """
+    known = identity()
     if known is None:
+        if not is_open():
+            raise Unauthorized()
         return Actor(named) if named else None
     if named and named != known.user_id:
         raise Forbidden("identity_mismatch")
@@ -175,14 +184,13 @@ def _kept_secret(path: Path) -> str:
         path.parent.mkdir(parents=True, exist_ok=True)
         if not path.exists():
             draft = path.with_name(f"{path.name}.{os.getpid()}")
-            draft.touch(mode=0o600)
-            draft.write_text(os.urandom(32).hex())
-            try:
+            with open(draft, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
+                file.write(os.urandom(32).hex())
+                file.flush()
+                os.fsync(file.fileno())  # or a power cut could leave an empty file under the final name
+            with suppress(FileExistsError):
                 os.link(draft, path)  # of two processes that start at once, one makes the secret
-            except FileExistsError:
-                pass
-            finally:
-                draft.unlink()
+            draft.unlink()
         return path.read_text().strip()
     except OSError as error:
         raise StartupError(f"The token secret in {path} cannot be read or made: {error.strerror}.") from None

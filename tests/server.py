@@ -10,6 +10,7 @@ from pathlib import Path
 from queue import Empty, Queue
 from typing import Any
 
+import engineio
 import socketio
 import urllib3
 
@@ -79,12 +80,26 @@ class Server:
         return self.http.request(method, self.url + path, json=body, headers=named, timeout=30)
 
 
+class InOrder(engineio.Client):
+    """Handles one packet after the other; the original starts a thread for each, and the threads overtake each other."""
+
+    def _trigger_event(self, event: str, *args: Any, run_async: bool = False, **options: Any) -> Any:
+        return super()._trigger_event(event, *args, run_async=False, **options)
+
+
+class SocketClient(socketio.Client):
+    """A Socket.IO client whose handlers run in the order in which the events arrive; they must not wait for others."""
+
+    def _engineio_client_class(self) -> type[engineio.Client]:
+        return InOrder
+
+
 class Device:
     """A connected Socket.IO client that keeps what it hears."""
 
     def __init__(self, server: Server, auth: Any = None, transports: list[str] | None = None, **headers: str) -> None:
         self.heard: Queue[tuple[str, Any]] = Queue()
-        self.socket = socketio.Client(reconnection=False)
+        self.socket = SocketClient(reconnection=False)
         self.socket.on("*", lambda event, data=None: self.heard.put((event, data)))
         self.socket.on("disconnect", lambda reason=None: self.heard.put(("disconnect", reason)))
         self.socket.on("connect_error", lambda data=None: self.heard.put(("connect_error", data)))

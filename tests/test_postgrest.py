@@ -6,7 +6,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
 
-import psycopg
 import pytest
 import urllib3
 
@@ -44,34 +43,32 @@ Call = Callable[..., urllib3.BaseHTTPResponse]
 
 
 @pytest.fixture
-def api(make_database: Callable[..., str]) -> Iterator[PostgrestStandIn]:
-    """A stand-in on a database that holds nothing but SCRATCH."""
-    url = make_database("template1")
-    with PostgrestStandIn(url) as api, psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(SCRATCH)
-        yield api
+def database_url(make_database: Callable[..., str]) -> str:
+    """The URL of a database without the product's schema."""
+    return make_database("template1")
 
 
 @pytest.fixture
-def call(api: PostgrestStandIn) -> Iterator[Call]:
-    """A function that sends one request, by default a call with the service_role key."""
+def call(postgrest: PostgrestStandIn, sql: Callable[..., Any]) -> Iterator[Call]:
+    """A function that sends one request to a database with SCRATCH, by default with the service_role key."""
+    sql(SCRATCH)
     http = urllib3.PoolManager(maxsize=16, retries=False)
 
     def call(path: str, body: Any = None, method: str = "POST", **headers: str) -> urllib3.BaseHTTPResponse:
         content = body if isinstance(body, bytes) else json.dumps(body or {}).encode()
-        keys = {"apikey": api.service_role_key, "authorization": f"Bearer {api.service_role_key}"}
-        return http.request(method, f"{api.url}/rest/v1/{path}", body=content, headers=keys | headers)
+        keys = {"apikey": postgrest.service_role_key, "authorization": f"Bearer {postgrest.service_role_key}"}
+        return http.request(method, f"{postgrest.url}/rest/v1/{path}", body=content, headers=keys | headers)
 
     yield call
     http.clear()
 
 
-def as_anon(api: PostgrestStandIn) -> dict[str, str]:
-    return {"apikey": api.anon_key, "authorization": f"Bearer {api.anon_key}"}
+def as_anon(postgrest: PostgrestStandIn) -> dict[str, str]:
+    return {"apikey": postgrest.anon_key, "authorization": f"Bearer {postgrest.anon_key}"}
 
 
-def as_user(api: PostgrestStandIn, user_id: str = ID) -> dict[str, str]:
-    return {"apikey": api.anon_key, "authorization": f"Bearer {api.authenticated_token(user_id)}"}
+def as_user(postgrest: PostgrestStandIn, user_id: str = ID) -> dict[str, str]:
+    return {"apikey": postgrest.anon_key, "authorization": f"Bearer {postgrest.authenticated_token(user_id)}"}
 
 
 def test_json_comes_as_postgresql_wrote_it(call: Call) -> None:
@@ -170,20 +167,20 @@ def test_bodies_that_are_no_json(call: Call, body: bytes) -> None:
     assert answer.json()["message"] == "Empty or invalid json"
 
 
-def test_no_right_to_execute(call: Call, api: PostgrestStandIn) -> None:
-    for headers, status in ((as_anon(api), 401), (as_user(api), 403)):
+def test_no_right_to_execute(call: Call, postgrest: PostgrestStandIn) -> None:
+    for headers, status in ((as_anon(postgrest), 401), (as_user(postgrest), 403)):
         answer = call("rpc/secret", **headers)
         assert (answer.status, answer.json()["code"]) == (status, "42501")
         assert answer.json()["message"] == "permission denied for function secret"
 
 
-def test_keys(call: Call, api: PostgrestStandIn) -> None:
-    assert call("rpc/who", **as_anon(api)).json() == {"role": "anon", "sub": None}
-    assert call("rpc/who", **as_user(api)).json() == {"role": "authenticated", "sub": ID}
-    for headers in ({"authorization": "Bearer nope"}, {"apikey": api.anon_key + "x"}):
+def test_keys(call: Call, postgrest: PostgrestStandIn) -> None:
+    assert call("rpc/who", **as_anon(postgrest)).json() == {"role": "anon", "sub": None}
+    assert call("rpc/who", **as_user(postgrest)).json() == {"role": "authenticated", "sub": ID}
+    for headers in ({"authorization": "Bearer nope"}, {"apikey": postgrest.anon_key + "x"}):
         refused = call("rpc/who", **headers)
         assert (refused.status, refused.json()["code"]) == (401, "PGRST301")
-    expired = call("rpc/who", authorization=f"Bearer {api.authenticated_token(ID, seconds=-1)}")
+    expired = call("rpc/who", authorization=f"Bearer {postgrest.authenticated_token(ID, seconds=-1)}")
     assert (expired.status, expired.json()["code"]) == (401, "PGRST303")
     assert call("rpc/who", apikey="").status == 401
 
@@ -194,13 +191,13 @@ def test_a_failing_call_leaves_nothing_and_the_connection_serves_on(call: Call) 
     assert call("rooms", method="GET").json() == [{"id": ID, "name": "a"}]
 
 
-def test_tables_obey_the_role(call: Call, api: PostgrestStandIn) -> None:
+def test_tables_obey_the_role(call: Call, postgrest: PostgrestStandIn) -> None:
     assert call("notes", {"id": 1}).status == 201
     assert call("notes?id=eq.1", {"id": 2}, method="PATCH").status == 204
     assert call("notes?id=eq.2&select=id", method="GET").json() == [{"id": 2, "room_id": None}]
     assert call("notes?id=eq.2", method="DELETE").status == 204
-    assert call("notes", method="GET", **as_anon(api)).json() == []
-    for headers, status in ((as_anon(api), 401), (as_user(api), 403)):
+    assert call("notes", method="GET", **as_anon(postgrest)).json() == []
+    for headers, status in ((as_anon(postgrest), 401), (as_user(postgrest), 403)):
         for method in ("GET", "POST", "PATCH", "DELETE"):
             answer = call("closed", {"id": 1}, method=method, **headers)
             assert (answer.status, answer.json()["code"]) == (status, "42501")

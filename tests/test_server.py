@@ -15,6 +15,7 @@ from contextlib import closing, suppress
 from pathlib import Path
 
 import pytest
+import requests
 import socketio
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -154,9 +155,8 @@ def test_ctrl_c_finishes_requests_under_way(tmp_path: Path) -> None:
         with connection, idle:
             os.killpg(server.process.pid, signal.SIGINT)  # what a terminal does: every process of the group
             assert everything(idle) == b""
-            with pytest.raises(ConnectionError), server.connect() as late:
-                late.sendall(b"GET /health HTTP/1.1\r\n\r\n")
-                late.recv(1)
+            with pytest.raises(ConnectionRefusedError):
+                server.connect()
             connection.sendall(rest)
             assert b"200 OK" in everything(connection)
         assert server.process.wait(20) == 0
@@ -181,8 +181,8 @@ def test_second_signal_waits_no_longer(tmp_path: Path) -> None:
 @pytest.mark.parametrize("transport", ["websocket", "polling"])
 def test_stopping_closes_sockets_so_that_they_come_back(tmp_path: Path, transport: str) -> None:
     reasons: list[str] = []
-    with Server(tmp_path) as server:
-        client = socketio.Client(reconnection=False)
+    with Server(tmp_path) as server, requests.Session() as session:
+        client = socketio.Client(reconnection=False, http_session=session)
         client.on("disconnect", reasons.append)
         client.connect(f"http://127.0.0.1:{server.port}", transports=[transport])
         assert server.stop() == 0
@@ -266,7 +266,7 @@ def test_idle_connection_is_kept(impatient: Server) -> None:
         for _ in range(2):
             connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
             assert b"200 OK" in connection.recv(65536)
-            time.sleep(1.5)
+            time.sleep(1.2)
 
 
 def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> None:
@@ -284,7 +284,7 @@ def test_endless_chunks_nobody_reads_are_cut_off(impatient: Server) -> None:
     with impatient.connect() as connection:
         connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
-        with pytest.raises(OSError):
+        with suppress(ConnectionError):
             while True:
                 connection.sendall(chunk)
 

@@ -9,6 +9,7 @@ import flask_smorest
 import flask_smorest.blueprint
 from flask import Response, request
 from marshmallow import EXCLUDE, Schema, ValidationError
+from marshmallow.fields import Dict
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
@@ -34,7 +35,7 @@ class Parser(FlaskParser):
         if not req.is_json:
             raise ChatError(415, "unsupported_media_type")
         try:
-            return json.loads(body)
+            return json.loads(body, parse_constant=_no_constant)
         # ValueError: no JSON, no UTF-8, or a number of thousands of digits. RecursionError: nested thousands deep.
         except (ValueError, RecursionError):
             raise MalformedJSON() from None
@@ -44,6 +45,10 @@ class Parser(FlaskParser):
         raise ValidationFailed(flatten(next(iter(error.messages.values())))) from None  # type: ignore[union-attr]
 
 
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")  # NaN and Infinity, which Python alone would read
+
+
 class Blueprint(flask_smorest.blueprint.Blueprint):
     """A blueprint whose routes read their arguments with `Parser`."""
 
@@ -51,7 +56,13 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
 
     def arguments(self, schema: type[Schema], **options: Any) -> Any:
         """Read the arguments with one instance of `schema`; from a class webargs makes a new one for each request."""
-        return super().arguments(schema(), **options)
+        shared = schema()
+        read = super().arguments(shared, **options)
+        if options.get("location") == "query" or any(isinstance(field, Dict) for field in shared.fields.values()):
+            return read
+        # The body is flat: `Parser` takes it as a form too.
+        form = self.doc(requestBody={"content": {FORM: {"schema": schema}}})
+        return lambda view: read(form(view))
 
 
 class Api(flask_smorest.Api):

@@ -43,7 +43,9 @@ def new_conversation(conversation: dict[str, Any], listed_ids: list[str], own_si
 def receipt(moved: dict[str, Any], member_ids: list[str], own_sid: str | None) -> None:
     """`receipt` to the other members and the user's other devices, at most once a second for each conversation."""
     key = (moved["conversation_id"], moved["user_id"])
-    _receipts.offer(key, lambda: _emit("receipt", moved, member_ids, own_sid))
+    # Pointers only move forward: of two states of one member the later is not behind in either.
+    age = (moved["read_seq"], moved["delivered_seq"])
+    _receipts.offer(key, age, lambda: _emit("receipt", moved, member_ids, own_sid))
 
 
 def unauthorized(told: dict[str, Any], sid: str) -> None:

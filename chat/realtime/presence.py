@@ -11,6 +11,7 @@ from typing import NamedTuple
 from flask_socketio import join_room, leave_room
 
 from ..errors import TooManyRequests
+from ..extensions import socketio
 from ..storage import Actor
 
 
@@ -19,6 +20,11 @@ class Session(NamedTuple):
 
     actor: Actor
     expires_at: float | None = None
+
+    @property
+    def has_token(self) -> bool:
+        """Whether a token speaks for the user; without one the client only says who it is."""
+        return self.expires_at is not None
 
 
 class Presence:
@@ -34,6 +40,8 @@ class Presence:
 
         Raises 429 too_many_sessions when the user has as many sockets as one may have.
         """
+        if socketio.server.manager.eio_sid_from_sid(sid, "/") is None:
+            return  # it has gone while the database was asked, and nobody would forget it a second time
         user_id = session.actor.user_id
         mine = self._sids.get(user_id, set())
         if sid not in mine and len(mine) >= self._most:

@@ -33,8 +33,25 @@ class Id(fields.String):
         return parsed
 
 
-class Text(fields.String):
-    """Text of 1 to `longest` characters that PostgreSQL can hold; with `trim`, without white space around it.
+class AnyText(fields.String):
+    """Text that PostgreSQL can hold, also empty."""
+
+    default_error_messages = {
+        "null_character": "Must not contain the character U+0000.",
+        "surrogate": "Must not contain half of a surrogate pair.",
+    }
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text: str = super()._deserialize(value, attr, data, **kwargs)
+        if "\0" in text:
+            raise self.make_error("null_character")
+        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
+            raise self.make_error("surrogate")
+        return text
+
+
+class Text(AnyText):
+    """Text of 1 to `longest` characters; with `trim`, without white space around it.
 
     Text of nothing but white space counts as empty.
     """
@@ -42,8 +59,6 @@ class Text(fields.String):
     default_error_messages = {
         "empty": "Must not be empty.",
         "too_long": "Longer than {longest} characters.",
-        "null_character": "Must not contain the character U+0000.",
-        "surrogate": "Must not contain half of a surrogate pair.",
     }
 
     def __init__(self, *, longest: int, trim: bool = False, **kwargs: Any) -> None:
@@ -52,7 +67,7 @@ class Text(fields.String):
         self.trim = trim
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
-        text: str = super()._deserialize(value, attr, data, **kwargs)
+        text = super()._deserialize(value, attr, data, **kwargs)
         bare = text.strip()
         if not bare:
             raise self.make_error("empty")
@@ -60,10 +75,6 @@ class Text(fields.String):
             text = bare
         if len(text) > self.longest:
             raise self.make_error("too_long", longest=self.longest)
-        if "\0" in text:
-            raise self.make_error("null_character")
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise self.make_error("surrogate")
         return text
 
 

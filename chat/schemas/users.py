@@ -2,7 +2,7 @@
 
 from marshmallow import Schema, fields
 
-from .fields import Id, Text
+from .fields import AnyText, Id, Text
 
 
 class UserSchema(Schema):
@@ -42,7 +42,7 @@ class SearchUsersSchema(Schema):
     """Who is looking, and for what."""
 
     user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
-    q = fields.String(metadata={"description": "Matched anywhere in the name, case-insensitive."})
+    q = AnyText(metadata={"description": "Matched anywhere in the name, case-insensitive."})
 
 
 class RevokedSchema(TokenSchema):

@@ -10,7 +10,7 @@ from socketio.exceptions import ConnectionRefusedError
 from .. import auth
 from ..actions import messages, receipts
 from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, explain, problem, request_id
-from ..extensions import limits, presence, storage, tokens
+from ..extensions import limits, presence, socketio, storage, tokens
 from ..realtime.presence import Session
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
 from ..storage import Actor
@@ -24,20 +24,25 @@ class ChatNamespace(Namespace):
     """The default namespace. In token mode a session is the token's user's from the handshake on."""
 
     def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Hand an event to its handler; one that is not known is told so."""
-        if not isinstance(event, str) or not hasattr(self, f"on_{event}"):
-            return {"error": problem(NotFound("event"), str(args[0]))}
+        """Hand an event to its handler; one that is not known is told so.
+
+        `connect` and `disconnect` come from the library, before a socket is connected and after. A client that sends
+        an event of that name must not reach those handlers: its session would be forgotten, or another's.
+        """
+        sid = str(args[0])
+        handler = getattr(self, f"on_{event}", None) if isinstance(event, str) else None
+        is_from_client = socketio.server.manager.is_connected(sid, self.namespace)
+        if is_from_client and not hasattr(handler, "schema"):
+            return {"error": problem(NotFound("event"), sid)}
         return super().trigger_event(event, *args)
 
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
         try:
-            identity = _identity(handshake)
+            identity = _admit(handshake)
             if identity:
                 storage.get_user(identity.actor)
                 presence.join(_sid(), Session(identity.actor, identity.expires_at))
-            elif not auth.is_open():
-                raise Unauthorized()
         except Exception as error:
             told = explain(error)
             raise ConnectionRefusedError(told.code, problem(told, request_id())) from None
@@ -71,14 +76,26 @@ class ChatNamespace(Namespace):
         )
 
     def spend(self, handler: str) -> None:
-        """Count an event against its sender's budget. Raises 429 rate_limited."""
+        """Count an event against its sender's budget, the one of its requests. Raises 429 rate_limited."""
         session = presence.session(_sid())
-        caller = session.actor.user_id if session else request.remote_addr or ""
-        limits.spend(BUDGETS.get(handler, "default"), caller)
+        user_id = session.actor.user_id if session and session.has_token else None
+        limits.spend(BUDGETS.get(handler, "default"), user_id, request.remote_addr)
 
 
 def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
+
+
+def _admit(handshake: Any) -> auth.Identity | None:
+    """Return whom the handshake's token speaks for, None without one in open mode; it counts like a request."""
+    identity = None
+    try:
+        identity = _identity(handshake)
+        if identity is None and not auth.is_open():
+            raise Unauthorized()
+    finally:
+        limits.spend("default", identity and identity.user_id, request.remote_addr)
+    return identity
 
 
 def _identity(handshake: Any) -> auth.Identity | None:
@@ -91,10 +108,12 @@ def _identity(handshake: Any) -> auth.Identity | None:
 
 def _session_for(session: Session | None, named: str | None) -> Session:
     """Return the session after a `join`: a token's stays what it is, without one the named user's."""
-    if session and session.expires_at is not None:
+    if session and session.has_token:
         if named and named != session.actor.user_id:
             raise Forbidden("identity_mismatch")
         return session
+    if not auth.is_open():
+        raise Unauthorized()
     if not named:
         raise ValidationFailed({"id": ["Missing data for required field."]})
     return Session(Actor(named))

@@ -69,7 +69,8 @@ class Cluster:
         """Stop PostgreSQL if it runs; connections that are still open are closed."""
         for mode, timeout in ("fast", STOP_TIMEOUT), ("immediate", 5):
             if self._is_listening():
-                self._programs.run("pg_ctl", "stop", f"--pgdata={self.path}", f"--mode={mode}", f"--timeout={timeout}")
+                data = f"--pgdata={self.path.name}"
+                self._programs.run("pg_ctl", "stop", data, f"--mode={mode}", f"--timeout={timeout}")
 
     def _create(self) -> None:
         """Run initdb beside the final place and move the result there: a cluster is complete or not there at all."""
@@ -88,7 +89,7 @@ class Cluster:
         # The builtin C.UTF-8 knows upper and lower case of all of Unicode, the same on every machine.
         locale = ("--encoding=UTF8", "--locale-provider=builtin", "--builtin-locale=C.UTF-8")
         done = self._programs.run(
-            "initdb", f"--pgdata={new}", "--username=postgres", "--auth=trust", *locale, "--no-instructions"
+            "initdb", f"--pgdata={new.name}", "--username=postgres", "--auth=trust", *locale, "--no-instructions"
         )
         if done.returncode:
             raise StartupError(f"The embedded database cannot be created in {self.directory}: {_reason(done.stdout)}.")
@@ -129,7 +130,7 @@ class Cluster:
         log_end = self.log.stat().st_size
         settings = SETTINGS | {"unix_socket_directories": f'"{self.socket_dir}"'}
         options = shlex.join(f"--{name}={value}" for name, value in settings.items())
-        # pg_ctl passes all this through a shell and quotes badly; names relative to the working directory are safe.
+        # pg_ctl passes all this through a shell and quotes badly; names relative to its directory are safe.
         files = (f"--pgdata={self.path.name}", f"--log={self.log.name}")
         try:
             done = self._programs.run(
@@ -195,7 +196,7 @@ def _socket_dir(cluster: Path) -> Path:
     # To libpq a comma ends a host, to PostgreSQL a quote ends a directory.
     if len(os.fsencode(cluster / SOCKET)) <= SOCKET_PATH_LIMIT and not set(str(cluster)) & set(',"'):
         return cluster
-    # Not TMPDIR: every process must come to the same place.
+    # Not TMPDIR: every process must come to the same place. `_make_socket_dir` checks whose it is.
     return Path("/tmp") / ("chat-" + hashlib.sha256(os.fsencode(cluster)).hexdigest()[:16])
 
 

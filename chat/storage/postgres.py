@@ -106,9 +106,9 @@ class PostgresStorage(Storage):
                 connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
                 connection.execute(SQL(script))
                 connection.execute("update public.chat_schema set file_hash = %s", (file_hash,))
-        except psycopg.OperationalError as error:
-            raise StartupError(f"The database cannot be reached: {_one_line(error)}.") from None
         except psycopg.Error as error:
+            if error.sqlstate is None:  # not from the database
+                raise StartupError(f"The database cannot be reached: {_one_line(error)}.") from None
             raise StartupError(f"The schema could not be applied; nothing was changed: {_one_line(error)}.") from None
         return f"The schema was brought up to version {SCHEMA_VERSION}."
 
@@ -141,4 +141,6 @@ def _applied(connection: Connection) -> tuple[int, str | None] | None:
 
 def _one_line(error: psycopg.Error) -> str:
     text = error.diag.message_primary or str(error)
+    if error.diag.message_detail:
+        text += f" ({error.diag.message_detail.rstrip('.')})"
     return " ".join(text.split()).rstrip(".")

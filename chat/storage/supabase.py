@@ -11,7 +11,7 @@ import httpx
 import jwt
 import urllib3
 from eventlet.patcher import is_monkey_patched
-from supabase import Client, ClientOptions, create_client
+from supabase import Client, ClientOptions, SupabaseException, create_client
 
 from ..config import Config
 from ..errors import ConfigError, StartupError, StorageFault, StorageUnavailable
@@ -50,7 +50,7 @@ class SupabaseStorage(Storage):
         )
         try:
             self._client = _connect(self._url, config.supabase_service_role_key, self._http)
-        except ValueError:
+        except (SupabaseException, httpx.InvalidURL, ValueError):
             raise ConfigError(f"SUPABASE_PROJECT_URL is no address that can be used: {self._url!r}.") from None
         if config.log_level != "debug":
             logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request at the level info
