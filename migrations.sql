@@ -310,8 +310,9 @@ create function public.chat_get_user(p_user_id uuid, p_issued_at double precisio
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
+-- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
 create function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
-language plpgsql stable security definer set search_path = ''
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';

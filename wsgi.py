@@ -1,7 +1,11 @@
 """The server's entry: `python wsgi.py` serves, `flask --app wsgi ...` finds the app here."""
 
+import signal
 import sys
 import warnings
+
+if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, Ctrl-C needs no traceback
 
 # eventlet is the server this project was asked to run on, and it works: python-engineio drives WebSockets through it.
 # Its authors advise against it for new projects and say so at every import. To leave it, change `async_mode` in

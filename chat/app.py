@@ -107,6 +107,7 @@ def _add_sockets(app: Flask, config: Config) -> None:
         async_handlers=False,
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
+        serializer=sockets.wire.Packet,
     )
 
 
@@ -139,6 +140,8 @@ def _spend() -> None:
 
 
 def _normalise_ids() -> None:
+    if request.method == "OPTIONS":  # a browser's preflight must pass for the page to see the 404
+        return
     for name, value in (request.view_args or {}).items():
         if name.endswith("_id"):
             parsed = parse_id(value)

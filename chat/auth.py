@@ -11,8 +11,8 @@ import jwt
 from flask import current_app, g, request
 
 from .config import Config
-from .extensions import tokens
 from .errors import Forbidden, StartupError, Unauthorized, ValidationFailed
+from .extensions import tokens
 from .jwks import ALGORITHMS, KeySet
 from .schemas.fields import parse_id
 from .storage import Actor
@@ -29,7 +29,7 @@ SIGN_UP = "users.create_user"
 
 
 class Identity(NamedTuple):
-    """What a verified token says: whose it is, when it was issued and expires (Unix seconds), whether by this server."""
+    """What a verified token says: whose it is, from when to when (Unix seconds), and whether this server made it."""
 
     user_id: str
     issued_at: float
@@ -140,7 +140,7 @@ def identity() -> Identity | None:
 
 
 def required_identity() -> Identity:
-    """Return the current request's verified identity. Raises 401 authentication_required (open mode needs none else)."""
+    """Return the current request's verified identity. Raises 401 authentication_required, in open mode too."""
     known = identity()
     if known is None:
         raise Unauthorized()

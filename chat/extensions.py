@@ -1,6 +1,6 @@
 """The unbound extensions and the current app's own parts; imports nothing from chat, so nothing goes in circles."""
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 from flask import current_app
 from flask_socketio import SocketIO
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from .storage import Storage
 
 socketio = SocketIO()
+#: python-socketio's server inside it, which is there once an app has been made.
+socket_server: Any = LocalProxy(lambda: socketio.server)
 
 storage = cast("Storage", LocalProxy(lambda: current_app.extensions["storage"]))
 tokens = cast("Tokens", LocalProxy(lambda: current_app.extensions["tokens"]))

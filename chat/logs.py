@@ -32,3 +32,5 @@ def init(config: Config) -> None:
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("chat").setLevel(config.log_level.upper())
+    for name in ("engineio.server", "socketio.server"):
+        logging.getLogger(name).setLevel(logging.ERROR)  # without a level they bring a second handler along

@@ -8,6 +8,7 @@ pause between two pings.
 
 import socket
 import time
+from contextlib import suppress
 from typing import Any
 
 import eventlet
@@ -126,12 +127,11 @@ class Protocol(wsgi.HttpProtocol):
         return environ
 
     def finish(self) -> None:
-        try:
-            if self._body and self._body.unread:
+        if self._body and self._body.unread:
+            with suppress(OSError):
                 self._linger()
+        with suppress(OSError):
             super().finish()
-        except OSError:
-            pass
 
     def _linger(self) -> None:
         """Let the client read the answer: closing while it still sends would reset the connection under it."""

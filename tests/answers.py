@@ -26,6 +26,12 @@ def problem(response: TestResponse, status: int, code: str) -> dict[str, Any]:
     return body
 
 
+def refuses(response: TestResponse, field: str) -> None:
+    """Make sure that an answer is a 422 that names this field and no other."""
+    errors = problem(response, 422, "validation_failed")["errors"]
+    assert {name.split(".")[0] for name in errors} == {field}
+
+
 def link(response: TestResponse, relation: str) -> str | None:
     """Return where the `Link` of this relation leads, None without one."""
     links = {

@@ -21,7 +21,7 @@ from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
 from tests.client import Api
 from tests.postgrest import PostgrestStandIn
-from tests.server import Server
+from tests.server import Device, Server
 
 TEMPLATE = "chat_template"
 
@@ -56,9 +56,9 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterato
     database.stop()
 
 
-@pytest.fixture
-def make_database(cluster: str) -> Iterator[Callable[..., str]]:
-    """A function that makes a database, by default with the schema applied, and returns its URL."""
+@contextmanager
+def databases(cluster: str) -> Iterator[Callable[..., str]]:
+    """Lend a function that makes a database, by default with the schema applied, and returns its URL."""
     names = []
 
     def make(template: str = TEMPLATE) -> str:
@@ -72,6 +72,13 @@ def make_database(cluster: str) -> Iterator[Callable[..., str]]:
     with psycopg.connect(cluster, autocommit=True) as connection:
         for name in names:
             connection.execute(f"drop database {name} with (force)")
+
+
+@pytest.fixture
+def make_database(cluster: str) -> Iterator[Callable[..., str]]:
+    """A function that makes a database, by default with the schema applied, and returns its URL."""
+    with databases(cluster) as make:
+        yield make
 
 
 def make_conninfo_url(url: str, name: str) -> str:
@@ -177,3 +184,30 @@ def make_server(make_database: Callable[..., str], tmp_path: Path) -> Iterator[C
 def server(make_server: Callable[..., Server]) -> Server:
     """The real server in open mode, on a fresh database."""
     return make_server()
+
+
+@pytest.fixture(scope="module")
+def shared_server(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
+    """The real server in open mode, started once for a file whose tests each make users of their own."""
+    with databases(cluster) as make:
+        server = Server(tmp_path_factory.mktemp("server"), {"AUTH_MODE": "open", "DATABASE_URL": make()})
+        server.start()
+        yield server
+        server.stop()
+
+
+@pytest.fixture
+def connect() -> Iterator[Callable[..., Device]]:
+    """A function that connects a device to a server, as one of its users when one is given."""
+    devices = []
+
+    def connect(server: Server, user: dict[str, Any] | None = None, **options: Any) -> Device:
+        device = Device(server, **options)
+        devices.append(device)
+        if user:
+            assert device.join(user)["user"]["id"] == user["id"]
+        return device
+
+    yield connect
+    for device in devices:
+        device.close()

@@ -12,7 +12,6 @@ The rules, one method each:
 - An answer to one's own request counts like an event: the device that asked gets no event for it.
 """
 
-from queue import Empty
 from typing import Any
 from uuid import uuid4
 
@@ -135,12 +134,8 @@ class Phone:
     def catch_up(self) -> None:
         """Handle everything that has come in, then ask for what is missing."""
         assert self.socket
-        self.socket.call("nothing")  # its acknowledgement arrives behind all events that were sent before it
-        while True:
-            try:
-                self.hear(*self.socket.heard.get_nowait())
-            except Empty:
-                break
+        for event, data in self.socket.heard_so_far():
+            self.hear(event, data)
         self.look_for_gaps()
 
     def hear(self, event: str, data: Json) -> None:
@@ -202,7 +197,9 @@ class Phone:
 
     def shown_messages(self) -> list[Json]:
         """The conversations, the most recently active first, each with the messages that the device keeps."""
-        shown = sorted(self.conversations.values(), key=lambda each: (each.last_activity, each.about["id"]), reverse=True)
+        shown = sorted(
+            self.conversations.values(), key=lambda each: (each.last_activity, each.about["id"]), reverse=True
+        )
         return [
             {
                 **each.about,
@@ -226,13 +223,21 @@ class Phone:
         }
 
 
+def all_messages(api: Api, conversation: Json, first_seq: int = 1) -> list[Json]:
+    """Return the conversation's messages from the one numbered `first_seq` on, page by page."""
+    messages: list[Json] = []
+    while page := api.messages(conversation, f"after_seq={first_seq - 1 + len(messages)}&limit=200"):
+        messages += page
+    return messages
+
+
 def fresh_messages(api: Api, user_id: str, first_seqs: dict[str, int]) -> list[Json]:
     """What a device must show that loads everything now, from the given number on in each conversation."""
     listed = api.conversations({"id": user_id}, "limit=100&message_limit=0")
     return [
         {
             **{name: conversation[name] for name in (*ABOUT, "version", "last_seq")},
-            "messages": api.messages(conversation, f"after_seq={first_seqs[conversation['id']] - 1}&limit=200"),
+            "messages": all_messages(api, conversation, first_seqs[conversation["id"]]),
         }
         for conversation in listed
     ]

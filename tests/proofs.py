@@ -36,10 +36,12 @@ def reached_by(driver: str, database_url: str) -> Iterator[dict[str, str]]:
 class HttpWriter:
     """Sends over HTTP, each message again and again under the same `client_id` until the server acknowledges it."""
 
-    def __init__(self, server: Server, user: dict[str, Any], conversation: dict[str, Any]) -> None:
+    def __init__(self, server: Server, user: dict[str, Any], conversation: dict[str, Any], **headers: str) -> None:
         self.server = server
         self.user = user
         self.conversation = conversation
+        self.path = f"/conversations/{conversation['id']}/messages/create"
+        self.headers = headers
 
     def write(self, text: str, seconds: float = 60) -> dict[str, Any]:
         """Return the acknowledged message."""
@@ -56,7 +58,7 @@ class HttpWriter:
         """Send once; return None when trying again is right."""
         body = {"user_id": self.user["id"], "message": text, "client_id": client_id}
         try:
-            answer = self.server.request("POST", f"/conversations/{self.conversation['id']}/messages/create", body)
+            answer = self.server.request("POST", self.path, body, **self.headers)
         except urllib3.exceptions.HTTPError:
             return None
         if answer.status == 503:
@@ -78,8 +80,8 @@ class SocketWriter(HttpWriter):
     def attempt(self, text: str, client_id: str) -> dict[str, Any] | None:
         data = {"conversation_id": self.conversation["id"], "message": text, "client_id": client_id}
         try:
-            sent: dict[str, Any] = self._joined().socket.call("sendMessage", data, timeout=5)
-        except (socketio.exceptions.SocketIOError, AssertionError):
+            sent: dict[str, Any] = self._joined().socket.call("sendMessage", data, timeout=3)
+        except socketio.exceptions.SocketIOError:
             self.close()
             return None
         if "error" in sent:
@@ -90,7 +92,8 @@ class SocketWriter(HttpWriter):
     def _joined(self) -> Device:
         if self.device is None:
             self.device = Device(self.server)
-            assert "user" in self.device.join(self.user)
+            if "error" in self.device.join(self.user):
+                raise socketio.exceptions.ConnectionError
         return self.device
 
     def close(self) -> None:

@@ -81,7 +81,7 @@ class Server:
 
 
 class InOrder(engineio.Client):
-    """Handles one packet after the other; the original starts a thread for each, and the threads overtake each other."""
+    """Handles one packet after the other; the original starts a thread for each, and they overtake each other."""
 
     def _trigger_event(self, event: str, *args: Any, run_async: bool = False, **options: Any) -> Any:
         return super()._trigger_event(event, *args, run_async=False, **options)
@@ -127,6 +127,11 @@ class Device:
             if name == event:
                 return data
 
+    def heard_so_far(self) -> list[tuple[str, Any]]:
+        """Return all events that were sent to it before now: they arrive before the answer to a call."""
+        self.call("no such event")
+        return [self.heard.get() for _ in range(self.heard.qsize())]
+
     def hears_nothing(self, seconds: float = 0.3) -> bool:
         """Whether no event arrives for a while."""
         time.sleep(seconds)
@@ -134,6 +139,8 @@ class Device:
 
     def close(self) -> None:
         self.socket.disconnect()
+        if self.socket.eio.ws:  # left open when the server has gone
+            self.socket.eio.ws.close()
 
     def __enter__(self) -> "Device":
         return self

@@ -1,19 +1,16 @@
 """Errors: one shape for all of them, with a code to branch on, a request's id to look for, and no internal text."""
 
 import logging
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 
-import psycopg
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Map
 
-from chat.errors import ChatError, DETAILS, flatten
+from chat.errors import DETAILS, ChatError, flatten
 from tests.answers import PROBLEM_FIELDS, problem
 from tests.client import Api
-from tests.server import free_port
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 USER = "/users/create"
@@ -26,11 +23,11 @@ def faulty(make_app: Callable[..., Flask]) -> FlaskClient:
 
     @app.get("/bug")
     def bug() -> str:
-        raise RuntimeError("the secret is 42, at /srv/chat/secret.py")
+        raise RuntimeError("the secret is xyzzy, at /srv/chat/secret.py")
 
     @app.get("/sql")
     def sql() -> str:
-        return str(app.extensions["storage"].call("chat_no_such_function", p_secret=42))
+        return str(app.extensions["storage"].call("chat_no_such_function", p_secret="xyzzy"))
 
     @app.get("/none")
     def none() -> None:
@@ -42,24 +39,20 @@ def faulty(make_app: Callable[..., Flask]) -> FlaskClient:
 # one shape
 
 
-def test_an_unknown_address_is_404(client: FlaskClient) -> None:
+def test_an_unknown_address_is_404(client: FlaskClient, subtests: pytest.Subtests) -> None:
     for path in (
         "/nope",
         "/users",
         "/users/create/",
         "/conversations/",
         "/web/nope.js",
+        "/web/..%2f..%2fwsgi.py",
         "/é",
         "/%00",
-        "/web/..%2f..%2fwsgi.py",
     ):
-        for method in ("GET", "POST", "DELETE"):
-            if (path, method) != ("/web/nope.js", "GET"):
-                response = client.open(path, method=method)
-                assert response.status_code in (404, 405), (method, path)
-                problem(response, response.status_code, response.json["code"])
-    problem(client.get("/nope"), 404, "not_found")
-    problem(client.get("/web/nope.js"), 404, "not_found")
+        with subtests.test(path=path):
+            problem(client.get(path), 404, "not_found")
+    problem(client.post("/nope", json={}), 404, "not_found")
 
 
 def test_the_wrong_method_is_405_and_allow_names_the_right_ones(app: Flask, subtests: pytest.Subtests) -> None:
@@ -76,8 +69,7 @@ def test_the_wrong_method_is_405_and_allow_names_the_right_ones(app: Flask, subt
 
 
 def test_a_body_over_1_mib_is_413(client: FlaskClient) -> None:
-    at_limit = b'{"username": "ann", "padding": "%s"}' % (b"x" * (1024 * 1024 - 35))
-    assert len(at_limit) == 1024 * 1024
+    at_limit = b'{"username": "ann"}'.ljust(1024 * 1024)
     assert client.post(USER, data=at_limit, content_type="application/json").status_code == 200
     for kind in ("application/json", "application/x-www-form-urlencoded"):
         problem(client.post(USER, data=at_limit + b" ", content_type=kind), 413, "body_too_large")
@@ -157,7 +149,17 @@ def test_a_bug_is_500_and_its_text_stays_in_the_log(
     with caplog.at_level(logging.ERROR, "chat"):
         response = faulty.get(path)
     body = problem(response, 500, "internal_error")
-    for word in ("secret", "42", "Error", "Traceback", "chat_no_such_function", "function", "select", ".py", "psycopg"):
+    for word in (
+        "secret",
+        "xyzzy",
+        "Error",
+        "Traceback",
+        "chat_no_such_function",
+        "function",
+        "select",
+        ".py",
+        "psycopg",
+    ):
         assert word not in response.text.replace("Internal Server Error", "")
     record = caplog.records[-1]
     assert body["request_id"] in record.getMessage()
@@ -168,76 +170,6 @@ def test_a_bug_is_500_and_its_text_stays_in_the_log(
 def test_a_bug_is_500_also_where_debugging_is_on(faulty: FlaskClient) -> None:
     faulty.application.debug = True
     problem(faulty.get("/bug"), 500, "internal_error")
-
-
-# the database is away
-
-
-@pytest.fixture
-def away(make_app: Callable[..., Flask], database_url: str, cluster: str) -> Iterator[Callable[[bool], FlaskClient]]:
-    """A function that lets the database go away, or come back, and returns a client of the app on it."""
-    client = make_app(storage_timeout=1).test_client()
-
-    def let(go: bool) -> FlaskClient:
-        with psycopg.connect(cluster, autocommit=True) as connection:
-            name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-            connection.execute(f"alter database {name} allow_connections {not go}")
-            if go:
-                connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
-        return client
-
-    yield let
-    let(False)
-
-
-def requests() -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Return one request for each route that needs the database."""
-    conversation = f"/conversations/{UNKNOWN}"
-    return [
-        ("GET", "/ready", None),
-        ("POST", "/users/create", {"username": "ann"}),
-        ("GET", f"/users/search?user_id={UNKNOWN}", None),
-        ("POST", "/conversations/create", {"owner_id": UNKNOWN, "participant_ids": [], "group_name": "g"}),
-        ("GET", f"/conversations?user_id={UNKNOWN}", None),
-        ("GET", f"{conversation}/messages", None),
-        ("POST", f"{conversation}/messages/create", {"user_id": UNKNOWN, "message": "m"}),
-        ("PUT", f"{conversation}/receipts", {"user_id": UNKNOWN, "read_seq": 1}),
-        ("POST", "/sync", {"user_id": UNKNOWN}),
-    ]
-
-
-def test_without_the_database_every_route_is_503_and_says_when_to_try_again(
-    away: Callable[[bool], FlaskClient], subtests: pytest.Subtests
-) -> None:
-    client = away(True)
-    for method, path, body in requests():
-        with subtests.test(path=path):
-            response = client.open(path, method=method, json=body)
-            problem(response, 503, "storage_unavailable")
-            assert int(response.headers["Retry-After"]) > 0
-            assert "psycopg" not in response.text
-    assert client.get("/health").status_code == 200
-
-
-def test_the_database_comes_back_and_the_server_works_again(away: Callable[[bool], FlaskClient]) -> None:
-    assert away(False).post(USER, json={"username": "before"}).status_code == 200
-    problem(away(True).post(USER, json={"username": "meanwhile"}), 503, "storage_unavailable")
-    client = away(False)
-    user = Api(client).user("after")
-    found = client.get(f"/users/search?user_id={user['id']}").json
-    assert [each["username"] for each in found] == ["before"]
-
-
-def test_nothing_listens_at_the_address_of_the_database(database_url: str, make_app: Callable[..., Flask]) -> None:
-    app = make_app(storage_timeout=1)
-    storage = app.extensions["storage"]
-    storage.close()
-    from chat.config import Config
-    from chat.storage.postgres import PostgresStorage
-
-    app.extensions["storage"] = PostgresStorage(Config(storage_timeout=1), f"postgresql://127.0.0.1:{free_port()}/x")
-    app.extensions["storage"]._pool.open()
-    problem(app.test_client().get("/ready"), 503, "storage_unavailable")
 
 
 # the request's id
@@ -270,8 +202,9 @@ def test_the_problem_carries_the_id_that_the_caller_sent(client: FlaskClient) ->
     assert "request_id" in PROBLEM_FIELDS
 
 
-def test_the_request_is_logged_with_its_id(make_app: Callable[..., Flask], caplog: pytest.LogCaptureFixture) -> None:
-    client = make_app(log_level="info").test_client()
+def test_the_request_is_logged_with_its_id_and_without_its_query(
+    client: FlaskClient, caplog: pytest.LogCaptureFixture
+) -> None:
     with caplog.at_level(logging.INFO, "chat"):
         client.get("/health?token=secret", headers={"X-Request-ID": "mine"})
     line = caplog.messages[-1]

@@ -170,7 +170,8 @@ def test_messages_are_numbered_in_the_order_of_their_times(upgraded_url: str) ->
     assert numbers == [(TEAM, seq, seq + 1, id) for seq, id in enumerate(team, 1)] + [(ALIEN, 1, 2, uid(36))]
     counters = query(
         upgraded_url,
-        "select id::text, last_seq, version, (last_activity_at at time zone 'UTC')::text from conversations order by id",
+        """select id::text, last_seq, version, (last_activity_at at time zone 'UTC')::text
+           from conversations order by id""",
     )
     assert counters == [
         (TEAM, 5, 6, "2024-07-01 23:59:59.999999"),

@@ -155,6 +155,7 @@ def test_ctrl_c_finishes_requests_under_way(tmp_path: Path) -> None:
         with connection, idle:
             os.killpg(server.process.pid, signal.SIGINT)  # what a terminal does: every process of the group
             assert everything(idle) == b""
+            time.sleep(0.3)
             with pytest.raises(ConnectionRefusedError):
                 server.connect()
             connection.sendall(rest)
@@ -185,8 +186,11 @@ def test_stopping_closes_sockets_so_that_they_come_back(tmp_path: Path, transpor
         client = socketio.Client(reconnection=False, http_session=session)
         client.on("disconnect", reasons.append)
         client.connect(f"http://127.0.0.1:{server.port}", transports=[transport])
+        websocket = client.eio.ws
         assert server.stop() == 0
         client.wait()
+        if websocket:
+            websocket.shutdown()
         assert server.stderr == ""
     assert reasons
     # After "server disconnect" the official client would stay away.

@@ -7,7 +7,7 @@ from typing import Any
 from flask import Flask
 
 from ..errors import ChatError, Unauthorized, problem
-from ..extensions import presence, socketio, storage
+from ..extensions import presence, socket_server, socketio, storage
 from ..realtime import events
 
 log = logging.getLogger(__name__)
@@ -55,7 +55,7 @@ def end_revoked(revocations: list[dict[str, Any]]) -> None:
 
 def forget_gone() -> None:
     """Forget the sessions whose connection broke off while they were being opened: the library tells nobody."""
-    manager, connections = socketio.server.manager, socketio.server.eio.sockets
+    manager, connections = socket_server.manager, socket_server.eio.sockets
     for sid, _ in presence:
         if manager.eio_sid_from_sid(sid, "/") not in connections:
             presence.leave(sid)
@@ -67,7 +67,7 @@ def end_strangers(before: set[str]) -> set[str]:
 
     Who was refused, or never asked, may not keep a connection; nor who was disconnected and does not hang up.
     """
-    manager, connections = socketio.server.manager, socketio.server.eio.sockets
+    manager, connections = socket_server.manager, socket_server.eio.sockets
     strangers = {each for each in connections if manager.sid_from_eio_sid(each, "/") is None}
     for each in strangers & before:
         connections[each].close(wait=False)
@@ -77,6 +77,6 @@ def end_strangers(before: set[str]) -> set[str]:
 def _end(sid: str, reason: Unauthorized) -> None:
     events.unauthorized(problem(reason, sid), sid)
     try:
-        socketio.server.disconnect(sid, namespace="/")
+        socket_server.disconnect(sid, namespace="/")
     except Exception:
         log.exception("a socket could not be disconnected")

@@ -18,7 +18,9 @@ from ..extensions import presence
 from ..schemas.errors import ProblemSchema
 from ..storage import Actor, Page
 
+JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
+PROBLEM = "application/problem+json"
 
 
 class Parser(FlaskParser):
@@ -64,17 +66,23 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         form = self.doc(requestBody={"content": {FORM: {"schema": schema}}})
         return lambda view: read(form(view))
 
+    def response(self, status_code: Any, schema: Any = None, *, content_type: str = JSON, **options: Any) -> Any:
+        """Describe an answer, which is JSON where nothing else is said."""
+        return super().response(status_code, schema, content_type=content_type, **options)
+
 
 class Api(flask_smorest.Api):
     """The OpenAPI document, made from the same schemas; errors are described in their one shape."""
 
     ERROR_SCHEMA = ProblemSchema  # type: ignore[assignment]
+    # Of errors, that is: `Blueprint.response` says JSON.
+    DEFAULT_RESPONSE_CONTENT_TYPE = PROBLEM
 
 
 def answer(result: str | dict[str, Any]) -> Response:
     """Answer a result; JSON text goes out as it came from PostgreSQL, neither parsed nor written again."""
     text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
-    return Response(text, mimetype="application/json")
+    return Response(text, mimetype=JSON)
 
 
 def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response:

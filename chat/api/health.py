@@ -14,7 +14,7 @@ blueprint = Blueprint("health", __name__, description="For operators.")
 
 
 @blueprint.get("/")
-@blueprint.response(200, content_type="text/html")
+@blueprint.response(200, {"type": "string"}, content_type="text/html")
 def home() -> Response:
     """Show the front page."""
     return send_from_directory(WEB, "index.html")

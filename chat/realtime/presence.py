@@ -11,7 +11,7 @@ from typing import NamedTuple
 from flask_socketio import join_room, leave_room
 
 from ..errors import TooManyRequests
-from ..extensions import socketio
+from ..extensions import socket_server
 from ..storage import Actor
 
 
@@ -40,7 +40,7 @@ class Presence:
 
         Raises 429 too_many_sessions when the user has as many sockets as one may have.
         """
-        if socketio.server.manager.eio_sid_from_sid(sid, "/") is None:
+        if socket_server.manager.eio_sid_from_sid(sid, "/") is None:
             return  # it has gone while the database was asked, and nobody would forget it a second time
         user_id = session.actor.user_id
         mine = self._sids.get(user_id, set())

@@ -10,7 +10,7 @@ from socketio.exceptions import ConnectionRefusedError
 from .. import auth
 from ..actions import messages, receipts
 from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, explain, problem, request_id
-from ..extensions import limits, presence, socketio, storage, tokens
+from ..extensions import limits, presence, socket_server, storage, tokens
 from ..realtime.presence import Session
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
 from ..storage import Actor
@@ -31,7 +31,7 @@ class ChatNamespace(Namespace):
         """
         sid = str(args[0])
         handler = getattr(self, f"on_{event}", None) if isinstance(event, str) else None
-        is_from_client = socketio.server.manager.is_connected(sid, self.namespace)
+        is_from_client = socket_server.manager.is_connected(sid, self.namespace)
         if is_from_client and not hasattr(handler, "schema"):
             return {"error": problem(NotFound("event"), sid)}
         return super().trigger_event(event, *args)

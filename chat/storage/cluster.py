@@ -9,6 +9,7 @@ import stat
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from importlib.metadata import version
 from pathlib import Path
 from urllib.parse import quote
@@ -71,6 +72,9 @@ class Cluster:
             if self._is_listening():
                 data = f"--pgdata={self.path.name}"
                 self._programs.run("pg_ctl", "stop", data, f"--mode={mode}", f"--timeout={timeout}")
+        if self.socket_dir != self.path:
+            with suppress(OSError):  # it was never made, or PostgreSQL did not stop
+                self.socket_dir.rmdir()
 
     def _create(self) -> None:
         """Run initdb beside the final place and move the result there: a cluster is complete or not there at all."""
