@@ -34,3 +34,9 @@ def init(config: Config) -> None:
     logging.getLogger("chat").setLevel(config.log_level.upper())
     for name in ("engineio.server", "socketio.server"):
         logging.getLogger(name).setLevel(logging.ERROR)  # without a level they bring a second handler along
+        logging.getLogger(name).addFilter(_has_traceback)
+
+
+def _has_traceback(record: logging.LogRecord) -> bool:
+    """Whether an error of the Socket.IO libraries is one of the server; they call a client's mistakes errors too."""
+    return record.exc_info is not None

@@ -10,11 +10,17 @@ from typing import Any
 from uuid import uuid4
 
 import jwt
+import pytest
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from jwt.algorithms import ECAlgorithm, RSAAlgorithm
+from socketio.exceptions import ConnectionError as Refused
+
+from .server import Server, SocketClient
 
 SECRET = "the secret of the tests, long enough for HS256"
 HOUR = 3600
+#: What a server in token mode needs; without limits, which tests with many users would meet.
+TOKEN_MODE = {"AUTH_MODE": "token", "JWT_SECRET": SECRET, "RATE_LIMIT_SIGNUP": "", "RATE_LIMIT_DEFAULT": ""}
 
 
 def claims(user_id: str, **changed: Any) -> dict[str, Any]:
@@ -107,3 +113,24 @@ class Provider:
                 """Say nothing: the console belongs to the tests."""
 
         return Handler
+
+
+def handshake(user: dict[str, Any]) -> dict[str, str]:
+    """Return what a socket of the user sends when it connects."""
+    return {"token": user["access_token"]}
+
+
+def refusal(server: Server, auth: Any = None, transport: str = "websocket", **headers: str) -> dict[str, Any]:
+    """Return what a client that is refused hears as `connect_error`."""
+    heard: list[dict[str, Any]] = []
+    client = SocketClient(reconnection=False)
+    client.on("connect_error", heard.append)
+    with pytest.raises(Refused):
+        client.connect(server.url, auth=auth, headers=headers, transports=[transport], wait_timeout=10)
+    client.disconnect()
+    return heard[0]
+
+
+def error_code(answer: dict[str, Any]) -> str:
+    """Return the code in the acknowledgement of an event that failed."""
+    return str(answer["error"]["code"])

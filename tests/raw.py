@@ -63,7 +63,7 @@ class RawWebSocket:
         self._socket.sock.close()
 
     def close(self) -> None:
-        self._socket.close()
+        self._socket.shutdown()  # not its `close`, which leaves the socket open where the server was faster
 
     def __enter__(self) -> "RawWebSocket":
         return self

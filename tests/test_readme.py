@@ -159,7 +159,7 @@ def test_the_tables_of_events_are_complete() -> None:
     handled = {
         name.removeprefix("on_") for name in dir(ChatNamespace) if hasattr(getattr(ChatNamespace, name), "schema")
     }
-    assert first_words("| The client sends | Acknowledged with |") == handled
+    assert first_words("| The client sends | With | Acknowledged with |") == handled
 
 
 def test_the_table_of_errors_is_complete() -> None:

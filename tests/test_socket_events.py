@@ -1,7 +1,6 @@
-"""What clients send over the socket: `join`, `sendMessage` and `receipt`, with their acknowledgements."""
+"""What clients send over the socket and how it is acknowledged; `since` and `receipt` have more in their own files."""
 
 import threading
-import time
 from collections.abc import Callable
 from typing import Any
 
@@ -45,31 +44,6 @@ def test_join_answers_the_user(server: Server, api: Api, connect: Connect, writt
     ann = api.user("ann")
     answer = connect(server).call("join", {"id": written(ann["id"])})
     assert answer == {"user": {name: ann[name] for name in ("id", "username", "created_at")}}
-
-
-def test_join_with_since_answers_what_sync_answers(server: Server, api: Api, connect: Connect) -> None:
-    ann, bob = api.users("ann", "bob")
-    known, changed, new = (api.conversation(ann, bob) for _ in range(3))
-    for conversation in (changed, new):
-        api.send(conversation, ann)
-    since = {known["id"]: known["version"], changed["id"]: changed["version"], NOBODY: 7}
-    answer = connect(server).join(bob, since=since)
-    assert answer.pop("user")["id"] == bob["id"]
-    assert answer == api.sync(bob, since)
-    assert answer["removed"] == [NOBODY]
-
-
-def test_from_join_on_no_message_is_missed(server: Server, api: Api, connect: Connect, pair: Pair) -> None:
-    ann, bob, conversation = pair
-    sender = threading.Thread(target=lambda: [api.send(conversation, ann) for _ in range(60)])
-    sender.start()
-    device = connect(server)
-    snapshot = device.join(bob, since={}, limit=200)
-    sender.join()
-    (found,) = snapshot["conversations"]
-    seen = {message["seq"] for message in found["messages"]}
-    seen |= {data["seq"] for event, data in device.heard_so_far() if event == "message"}
-    assert seen == set(range(1, 61))
 
 
 # sendMessage
@@ -165,42 +139,6 @@ def test_only_members_send(server: Server, api: Api, connect: Connect, event: st
 
 
 # receipt
-
-
-def test_receipt_is_acknowledged_and_told_to_all_but_the_calling_socket(
-    server: Server, api: Api, connect: Connect, pair: Pair
-) -> None:
-    ann, bob, conversation = pair
-    for _ in range(3):
-        api.send(conversation, ann)
-    reading, own, other = connect(server, bob), connect(server, bob), connect(server, ann)
-    moved = reading.call("receipt", {"conversation_id": conversation["id"], "read_seq": 2})
-    expected = {"conversation_id": conversation["id"], "user_id": bob["id"], "read_seq": 2, "delivered_seq": 2}
-    assert {name: moved[name] for name in expected} == expected
-    assert reading.heard_so_far() == []
-    assert own.heard_so_far() == other.heard_so_far() == [("receipt", moved)]
-    assert reading.call("receipt", {"conversation_id": conversation["id"], "read_seq": 1}) == moved
-    assert other.heard_so_far() == []  # a lower number changes nothing and is told to nobody
-
-
-def test_burst_of_receipts_is_told_by_its_first_and_its_last(
-    server: Server, api: Api, connect: Connect, pair: Pair
-) -> None:
-    ann, bob, conversation = pair
-    for _ in range(20):
-        api.send(conversation, ann)
-    reading, other = connect(server, bob), connect(server, ann)
-    started = time.monotonic()
-    for seq in range(1, 21):
-        reading.call("receipt", {"conversation_id": conversation["id"], "read_seq": seq})
-    seconds = time.monotonic() - started
-    heard = [other.hear("receipt")["read_seq"]]
-    while heard[-1] != 20:
-        heard.append(other.hear("receipt")["read_seq"])
-    assert heard[0] == 1
-    assert heard == sorted(heard)
-    assert len(heard) <= 2 + seconds  # one a second
-    assert api.conversations(bob)[0]["unread_count"] == 0
 
 
 def test_receipts_of_different_people_do_not_wait_for_each_other(server: Server, api: Api, connect: Connect) -> None:

@@ -287,6 +287,20 @@ def test_no_message_is_missed_after_the_date_of_another(storage: Storage) -> Non
         assert seqs(storage.list_messages(id, ann, 50, after_date=time)) == list(range(number + 1, 6))
 
 
+def test_a_clock_that_goes_back_does_not_date_a_message_before_the_last(
+    storage: Storage, sql: Callable[..., list[Any]]
+) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    storage.send_message(id, ann, "before the clock was set", None)
+    sql("update messages set created_at = created_at + interval '1 hour'")
+    sql("update conversations set last_activity_at = (select created_at from messages)")
+    date = items(storage.list_messages(id, ann, 1))[0]["created_at"]
+    for _ in range(2):
+        storage.send_message(id, ann, "after", None)
+    assert seqs(storage.list_messages(id, ann, 50, after_date=date)) == [2, 3]
+
+
 def test_a_text_comes_back_as_it_was_sent(storage: Storage) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)

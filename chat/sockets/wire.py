@@ -25,11 +25,13 @@ class Packet(socketio.packet.Packet):
     """A Socket.IO packet. Reading one raises `ValueError` when it makes no sense."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if kwargs.get("encoded_packet") in ("", b""):
+        if kwargs.get("encoded_packet") in ("", b""):  # which the original takes for no packet at all
             raise ValueError("an empty packet")
         super().__init__(*args, **kwargs)
 
     def decode(self, encoded_packet: Any) -> int:
+        if not isinstance(encoded_packet, str):
+            raise ValueError("an attachment of nothing")
         try:
             attachments: int = super().decode(encoded_packet)
         except RecursionError:

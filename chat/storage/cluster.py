@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import socket
@@ -223,10 +224,9 @@ def _sync(directory: Path) -> None:
 
 
 def _reason(output: str) -> str:
-    """Return the line of PostgreSQL's output that says why it failed."""
+    """Return the first line of PostgreSQL's output that says what failed; what follows it follows from it."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for mark in "PANIC: ", "FATAL: ", "error: ":
-        for line in lines:
-            if mark in line:
-                return line.split(mark, 1)[1].strip().rstrip(".")
+    for line in lines:
+        if found := re.search(r"(?:PANIC|FATAL|ERROR|error): +(.*)", line):
+            return found[1].rstrip(".")
     return lines[-1].rstrip(".") if lines else "no reason given"

@@ -61,6 +61,7 @@ class PostgresStorage(Storage):
             max_size=config.storage_pool_size,
             timeout=self._timeout,
             reconnect_timeout=0,
+            reconnect_failed=_refuse_waiting,
             configure=self._configure,
             check=_check,
             open=False,
@@ -114,6 +115,17 @@ class PostgresStorage(Storage):
 
     def _configure(self, connection: Connection) -> None:
         connection.seconds = self._timeout
+
+
+def _refuse_waiting(pool: ConnectionPool[Connection]) -> None:
+    """Tell those who wait for a connection that the database cannot be reached.
+
+    The pool tries again when somebody new asks, and would let the others wait until their time is over.
+    """
+    with pool._lock:
+        waiting = list(pool._waiting) if pool._nconns == 0 else []
+    for each in waiting:
+        each.fail(PoolTimeout())
 
 
 def _check(connection: Connection) -> None:
