@@ -2,9 +2,8 @@
 
     python bench/load.py URL rest|socket CALLERS SECONDS
 
-prints one line of JSON: sends a second, median and p95 of the milliseconds from a send to its answer, how many were sent
-and how many heard. Socket.IO
-is spoken by hand here: the clients' own work would take more of the machine than the server's.
+prints one line of JSON: sends a second, median and p95 of the milliseconds from a send to its answer, how many were
+sent and how many heard. Socket.IO is spoken by hand, since a whole client's work would weigh more than the server's.
 """
 
 import http.client
@@ -76,37 +75,31 @@ class Socket:
 
 
 def main(url: str, way: str, callers: str, seconds: str) -> None:
-    latencies: list[float] = []
+    sends, listeners = zip(*(_pair(url, way) for _ in range(int(callers))), strict=True)
     starts_at = time.monotonic() + WARM_UP
     ends_at = starts_at + float(seconds)
-    sends, listeners = zip(*(_pair(url, way) for _ in range(int(callers))), strict=True)
-    sent = [0]
+    times: list[tuple[float, float]] = []  # of each send: when it began, when it was answered
 
     def run(send: Send) -> None:
-        while (before := time.perf_counter()) and time.monotonic() < ends_at:
+        while (began := time.monotonic()) < ends_at:
             send()
-            sent[0] += 1
-            if time.monotonic() >= starts_at:
-                latencies.append((time.perf_counter() - before) * 1000)
+            times.append((began, time.monotonic()))
 
-    starts_at, ends_at = time.monotonic() + WARM_UP, time.monotonic() + WARM_UP + float(seconds)
     threads = [threading.Thread(target=run, args=(send,)) for send in sends]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
-    _wait_until(lambda: sum(each.heard for each in listeners) == sent[0])
-    print(
-        json.dumps(
-            {
-                "rate": len(latencies) / float(seconds),
-                "median": statistics.median(latencies),
-                "p95": statistics.quantiles(latencies, n=20)[-1],
-                "sent": sent[0],
-                "heard": sum(each.heard for each in listeners),
-            }
-        )
-    )
+    _wait_until(lambda: sum(each.heard for each in listeners) == len(times))
+    counted = [(answered - began) * 1000 for began, answered in times if starts_at <= answered < ends_at]
+    result = {
+        "rate": len(counted) / float(seconds),
+        "median": statistics.median(counted),
+        "p95": statistics.quantiles(counted, n=20)[-1],
+        "sent": len(times),
+        "heard": sum(each.heard for each in listeners),
+    }
+    print(json.dumps(result))
 
 
 def _pair(url: str, way: str) -> tuple[Send, Socket]:

@@ -19,8 +19,8 @@ from .api import conversations, health, messages, receipts, sync, tokens, users
 from .api.blueprint import Api
 from .config import Config
 from .errors import NotFound, StartupError
-from .extensions import limits, socketio
-from .limits import Limits
+from .extensions import socketio
+from .limits import Limits, limits
 from .realtime.presence import Presence
 from .schemas.fields import parse_id
 from .storage import Storage, open_storage

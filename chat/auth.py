@@ -5,14 +5,14 @@ import time
 from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, cast
 
 import jwt
 from flask import current_app, g, request
+from werkzeug.local import LocalProxy
 
 from .config import Config
 from .errors import Forbidden, StartupError, Unauthorized, ValidationFailed
-from .extensions import tokens
 from .jwks import ALGORITHMS, KeySet
 from .schemas.fields import parse_id
 from .storage import Actor
@@ -106,6 +106,10 @@ class Tokens:
             key = self._keys.key(header.get("kid"))
             return key, key.algorithm_name
         raise Unauthorized("token_invalid", "The token's algorithm is not accepted here.")
+
+
+#: The current app's tokens.
+tokens = cast(Tokens, LocalProxy(lambda: current_app.extensions["tokens"]))
 
 
 def bearer(header: str | None) -> str | None:

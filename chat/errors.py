@@ -127,7 +127,10 @@ class StorageFault(Exception):
 
 
 def problem(error: ChatError, request_id: str) -> dict[str, Any]:
-    """Return the problem object of `error`: type, title, status, detail, code, request_id, and errors for 422."""
+    """Return the problem object of `error`: type, title, status, detail, code, request_id.
+
+    With 422 also `errors`, with 429 and 503 `retry_after` in seconds.
+    """
     body: dict[str, Any] = {
         "type": "about:blank",
         "title": HTTPStatus(error.status).phrase,
@@ -138,6 +141,8 @@ def problem(error: ChatError, request_id: str) -> dict[str, Any]:
     }
     if error.errors is not None:
         body["errors"] = error.errors
+    if error.retry_after is not None:
+        body["retry_after"] = error.retry_after
     return body
 
 

@@ -1,22 +1,14 @@
-"""The unbound extensions and the current app's own parts; imports nothing from chat, so nothing goes in circles."""
+"""The unbound extension: imports nothing from chat, so that everything may import it.
 
-from typing import TYPE_CHECKING, Any, cast
+The app's own parts stand beside their classes in the same way, as proxies for those of the current app:
+`storage` in `chat.storage`, `tokens` in `chat.auth`, `limits` in `chat.limits`, `presence` in `chat.realtime.presence`.
+"""
 
-from flask import current_app
+from typing import Any
+
 from flask_socketio import SocketIO
 from werkzeug.local import LocalProxy
-
-if TYPE_CHECKING:
-    from .auth import Tokens
-    from .limits import Limits
-    from .realtime.presence import Presence
-    from .storage import Storage
 
 socketio = SocketIO()
 #: python-socketio's server inside it, which is there once an app has been made.
 socket_server: Any = LocalProxy(lambda: socketio.server)
-
-storage = cast("Storage", LocalProxy(lambda: current_app.extensions["storage"]))
-tokens = cast("Tokens", LocalProxy(lambda: current_app.extensions["tokens"]))
-limits = cast("Limits", LocalProxy(lambda: current_app.extensions["limits"]))
-presence = cast("Presence", LocalProxy(lambda: current_app.extensions["presence"]))

@@ -4,14 +4,16 @@ import logging
 import math
 import time
 from ipaddress import IPv6Address, ip_address, ip_network
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-import limits
+from flask import current_app
+from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
 from limits.storage import MemoryStorage, storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
+from werkzeug.local import LocalProxy
 
 from .config import Config
 from .errors import ConfigError, TooManyRequests
@@ -70,7 +72,7 @@ class Limits:
             raise TooManyRequests(retry_after=budget.reset, headers=budget.headers)
         return budget
 
-    def _hit(self, limit: limits.RateLimitItem, kind: str, caller: str) -> tuple[bool, float, int]:
+    def _hit(self, limit: RateLimitItem, kind: str, caller: str) -> tuple[bool, float, int]:
         if self._redis and time.monotonic() >= self._redis_pauses_until:
             try:
                 return _hit(self._redis, limit, kind, caller)
@@ -80,9 +82,11 @@ class Limits:
         return _hit(self._memory, limit, kind, caller)
 
 
-def _hit(
-    limiter: FixedWindowRateLimiter, limit: limits.RateLimitItem, kind: str, caller: str
-) -> tuple[bool, float, int]:
+#: The current app's limits.
+limits = cast(Limits, LocalProxy(lambda: current_app.extensions["limits"]))
+
+
+def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, kind: str, caller: str) -> tuple[bool, float, int]:
     allowed = limiter.hit(limit, kind, caller)
     return (allowed, *limiter.get_window_stats(limit, kind, caller))
 
@@ -112,11 +116,11 @@ def _redis(url: str) -> FixedWindowRateLimiter:
     return FixedWindowRateLimiter(storage)  # type: ignore[arg-type]
 
 
-def _parsed(name: str, text: str | None) -> limits.RateLimitItem | None:
+def _parsed(name: str, text: str | None) -> RateLimitItem | None:
     if not text:
         return None
     try:
-        (limit,) = limits.parse_many(text)
+        (limit,) = parse_many(text)
         if limit.amount < 1 or limit.multiples < 1:
             raise ValueError("nothing would be allowed")
     except ValueError:

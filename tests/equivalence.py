@@ -1,4 +1,4 @@
-"""A client that never loses its place: `Phone` does what an app has to do, and `fresh_*` is what it must then show.
+"""A client that never loses its place: `Phone` does what an app has to do, and then shows what a fresh one shows.
 
 The rules, one method each:
 
@@ -221,39 +221,3 @@ class Phone:
             id: {"unread_count": each.last_seq - each.pointers[self.me][0], "pointers": each.pointers}
             for id, each in self.conversations.items()
         }
-
-
-def all_messages(api: Api, conversation: Json, first_seq: int = 1) -> list[Json]:
-    """Return the conversation's messages from the one numbered `first_seq` on, page by page."""
-    messages: list[Json] = []
-    while page := api.messages(conversation, f"after_seq={first_seq - 1 + len(messages)}&limit=200"):
-        messages += page
-    return messages
-
-
-def fresh_messages(api: Api, user_id: str, first_seqs: dict[str, int]) -> list[Json]:
-    """What a device must show that loads everything now, from the given number on in each conversation."""
-    listed = api.conversations({"id": user_id}, "limit=100&message_limit=0")
-    return [
-        {
-            **{name: conversation[name] for name in (*ABOUT, "version", "last_seq")},
-            "messages": all_messages(api, conversation, first_seqs[conversation["id"]]),
-        }
-        for conversation in listed
-    ]
-
-
-def fresh_pointers(api: Api, user_id: str) -> dict[str, Json]:
-    """What a device must show that loads all pointers now."""
-    unread = api.request("GET", f"/unread?user_id={user_id}")
-    assert unread["total"] == sum(unread["conversations"].values())
-    pointers = {}
-    for conversation in api.conversations({"id": user_id}, "limit=100&message_limit=0"):
-        id = conversation["id"]
-        assert unread["conversations"].get(id, 0) == conversation["unread_count"]
-        receipts = api.request("GET", f"/conversations/{id}/receipts?user_id={user_id}")
-        all_pointers = {each["user_id"]: (each["read_seq"], each["delivered_seq"]) for each in receipts}
-        own = conversation["last_read_seq"], conversation["last_delivered_seq"]
-        assert all_pointers[user_id] == own
-        pointers[id] = {"unread_count": conversation["unread_count"], "pointers": all_pointers}
-    return pointers

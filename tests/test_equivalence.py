@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
 from tests.client import Api
-from tests.equivalence import Phone, fresh_messages, fresh_pointers
+from tests.equivalence import Phone
+from tests.fresh import fresh_messages, fresh_pointers
 from tests.proofs import DRIVERS, SOAK, reached_by, size
 from tests.server import Server
 

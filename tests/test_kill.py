@@ -18,7 +18,8 @@ from chat.config import Config
 from chat.storage.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from tests.client import Api
-from tests.equivalence import Phone, all_messages, fresh_messages
+from tests.equivalence import Phone
+from tests.fresh import all_messages, fresh_messages
 from tests.postgrest_sql import create_roles
 from tests.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
 from tests.server import Server

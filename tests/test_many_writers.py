@@ -9,7 +9,7 @@ from uuid import uuid4
 import pytest
 
 from tests.client import Api
-from tests.equivalence import all_messages
+from tests.fresh import all_messages
 from tests.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
 from tests.server import Device, Server
 

@@ -1,84 +1,274 @@
-"""The database is away: 503 with `Retry-After`, and all is well again when it comes back."""
+"""The database goes away, hangs and comes back while the real server runs; nobody restarts the server."""
 
+import os
+import signal
+import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from flask import Flask
-from flask.testing import FlaskClient
 
-from chat.app import create_app
-from chat.config import Config
-from tests.answers import problem
+from chat.storage.cluster import Cluster, within
 from tests.client import Api
-from tests.server import free_port
+from tests.postgrest import PostgrestStandIn
+from tests.server import Device, Server
 
-UNKNOWN = "00000000-0000-4000-8000-000000000000"
-USER = "/users/create"
+#: Seconds that a call of the database may take; and what an answer may take altogether on a busy machine.
+TIMEOUT, PATIENCE = 2, 8
+
+
+class Database:
+    """A PostgreSQL that nobody else uses."""
+
+    def __init__(self, directory: Path) -> None:
+        self._cluster = Cluster(directory)
+        self._frozen: list[int] = []
+        self.url = self._cluster.url
+
+    def start(self) -> None:
+        self._cluster.ensure_running(alone=True)
+
+    def stop(self) -> None:
+        self._cluster.shut_down()
+
+    def crash(self) -> None:
+        """Stop at once: connections break off, nothing is finished, the next start recovers."""
+        os.kill(self._postmaster(), signal.SIGQUIT)
+        assert within(10, lambda: not (self._cluster.path / "postmaster.pid").exists())
+
+    def freeze(self) -> None:
+        """Let it neither answer nor end, new connections included."""
+        with psycopg.connect(self.url) as connection:
+            pids = [pid for (pid,) in connection.execute("select pid from pg_stat_activity")]
+        for pid in (self._postmaster(), *pids):
+            try:
+                os.kill(pid, signal.SIGSTOP)
+            except ProcessLookupError:  # the one that has just been asked
+                continue
+            self._frozen.append(pid)
+
+    def thaw(self) -> None:
+        while self._frozen:
+            os.kill(self._frozen.pop(), signal.SIGCONT)
+
+    def _postmaster(self) -> int:
+        return int((self._cluster.path / "postmaster.pid").read_text().split()[0])
+
+
+@pytest.fixture(scope="module")
+def private(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Database, Server]]:
+    """A database and a server on it, for all tests of this file: what one of them breaks has to heal."""
+    database = Database(tmp_path_factory.mktemp("outage"))
+    database.start()
+    settings = {"DATABASE_URL": database.url, "AUTH_MODE": "open", "STORAGE_TIMEOUT": str(TIMEOUT)}
+    server = Server(tmp_path_factory.mktemp("server"), settings)
+    server.start()
+    yield database, server
+    server.stop()
+    database.stop()
 
 
 @pytest.fixture
-def away(make_app: Callable[..., Flask], database_url: str, cluster: str) -> Iterator[Callable[[bool], FlaskClient]]:
-    """A function that lets the database go away, or come back, and returns a client of the app on it."""
-    client = make_app(storage_timeout=0.3).test_client()
-
-    def let(go: bool) -> FlaskClient:
-        with psycopg.connect(cluster, autocommit=True) as connection:
-            name = psycopg.conninfo.conninfo_to_dict(database_url)["dbname"]
-            connection.execute(f"alter database {name} allow_connections {not go}")
-            if go:
-                connection.execute("select pg_terminate_backend(pid) from pg_stat_activity where datname = %s", (name,))
-        return client
-
-    yield let
-    let(False)
+def database(private: tuple[Database, Server]) -> Iterator[Database]:
+    yield private[0]
+    private[0].thaw()
+    private[0].start()
 
 
-def requests() -> list[tuple[str, str, dict[str, Any] | None]]:
-    """Return one request for each route that needs the database."""
-    conversation = f"/conversations/{UNKNOWN}"
-    return [
-        ("GET", "/ready", None),
-        ("POST", "/users/create", {"username": "ann"}),
-        ("GET", f"/users/search?user_id={UNKNOWN}", None),
-        ("POST", "/conversations/create", {"owner_id": UNKNOWN, "participant_ids": [], "group_name": "g"}),
-        ("GET", f"/conversations?user_id={UNKNOWN}", None),
-        ("GET", f"{conversation}/messages", None),
-        ("POST", f"{conversation}/messages/create", {"user_id": UNKNOWN, "message": "m"}),
-        ("PUT", f"{conversation}/receipts", {"user_id": UNKNOWN, "read_seq": 1}),
-        ("POST", "/sync", {"user_id": UNKNOWN}),
-    ]
+@pytest.fixture
+def server(private: tuple[Database, Server], database: Database) -> Iterator[Server]:
+    yield private[1]
+    assert "Traceback" not in private[1].log.read_text()
 
 
-def test_without_the_database_every_route_is_503_and_says_when_to_try_again(
-    away: Callable[[bool], FlaskClient], subtests: pytest.Subtests
+@pytest.fixture
+def supabase_server(postgrest: PostgrestStandIn, make_server: Callable[..., Server]) -> Server:
+    """A server on the API of a Supabase project."""
+    return make_server(
+        SUPABASE_PROJECT_URL=postgrest.url,
+        SUPABASE_SERVICE_ROLE_KEY=postgrest.service_role_key,
+        STORAGE_TIMEOUT=str(TIMEOUT),
+    )
+
+
+@contextmanager
+def soon() -> Iterator[None]:
+    """The block must not hang for longer than the storage's time-out."""
+    started = time.monotonic()
+    yield
+    assert time.monotonic() - started < PATIENCE
+
+
+def expect_unavailable(server: Server, device: Device, conversation: dict[str, Any]) -> None:
+    """Requests and events are answered in time: the database does not answer at the moment."""
+    with soon():
+        response = server.request("GET", f"/conversations/{conversation['id']}/messages")
+    assert (response.status, response.json()["code"]) == (503, "storage_unavailable")
+    assert int(response.headers["Retry-After"]) >= 1
+    with soon():
+        answer = device.call("sendMessage", {"conversation_id": conversation["id"], "message": "lost"})
+    assert (answer["error"]["status"], answer["error"]["code"]) == (503, "storage_unavailable")
+    with soon():
+        assert server.request("GET", "/ready").status == 503
+    assert server.request("GET", "/health").status == 200
+
+
+def expect_recovery(server: Server, device: Device, listening: Device, conversation: dict[str, Any]) -> None:
+    """The same sockets go on as if nothing had happened."""
+    server.wait_until_ready()
+    sent = device.call("sendMessage", {"conversation_id": conversation["id"], "message": "back"})
+    assert sent["message"] == "back"
+    assert listening.heard_so_far()[-1] == ("message", sent)
+    assert Api(server).messages(conversation)[-1]["id"] == sent["id"]
+
+
+def test_database_that_stops_and_starts_again(
+    server: Server, database: Database, connect: Callable[..., Device]
 ) -> None:
-    client = away(True)
-    for method, path, body in requests():
-        with subtests.test(path=path):
-            response = client.open(path, method=method, json=body)
-            problem(response, 503, "storage_unavailable")
-            assert int(response.headers["Retry-After"]) > 0
-            assert "psycopg" not in response.text
-    assert client.get("/health").status_code == 200
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    sending, listening = connect(server, ann), connect(server, bob)
+    database.crash()
+    expect_unavailable(server, sending, conversation)
+    assert sending.heard_so_far() == listening.heard_so_far() == []
+    database.start()
+    expect_recovery(server, sending, listening, conversation)
+    assert [message["message"] for message in api.messages(conversation)] == ["back"]
 
 
-def test_the_database_comes_back_and_the_server_works_again(away: Callable[[bool], FlaskClient]) -> None:
-    assert away(False).post(USER, json={"username": "before"}).status_code == 200
-    problem(away(True).post(USER, json={"username": "meanwhile"}), 503, "storage_unavailable")
-    client = away(False)
-    deadline = time.monotonic() + 20
-    while client.get("/ready").status_code != 200:
-        assert time.monotonic() < deadline
-    user = Api(client).user("after")
-    found = client.get(f"/users/search?user_id={user['id']}").json
-    assert [each["username"] for each in found] == ["before"]
+def test_database_that_hangs(server: Server, database: Database, connect: Callable[..., Device]) -> None:
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    sending, listening = connect(server, ann), connect(server, bob)
+    database.freeze()
+    expect_unavailable(server, sending, conversation)
+    database.thaw()
+    expect_recovery(server, sending, listening, conversation)
 
 
-def test_an_app_whose_storage_was_not_opened_is_503() -> None:
-    config = Config(auth_mode="open", database_url=f"postgresql://127.0.0.1:{free_port()}/nothing").checked()
-    client = create_app(config).test_client()
-    problem(client.get("/ready"), 503, "storage_unavailable")
-    assert client.get("/health").status_code == 200
+def test_more_requests_than_connections_do_not_queue_up_behind_a_database_that_hangs(
+    server: Server, database: Database
+) -> None:
+    api = Api(server)
+    ann = api.user("ann")
+    path, statuses = f"/conversations?user_id={ann['id']}", []
+    threads = [threading.Thread(target=lambda: statuses.append(server.request("GET", path).status)) for _ in range(40)]
+    database.freeze()
+    with soon():
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+    assert statuses == [503] * 40
+    database.thaw()
+    server.wait_until_ready()
+    assert api.conversations(ann) == []
+
+
+def test_restart_between_two_requests_is_noticed_by_nobody(server: Server, database: Database) -> None:
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    threads = [threading.Thread(target=lambda: api.send(conversation, ann)) for _ in range(10)]
+    for thread in threads:  # several connections are open and idle then
+        thread.start()
+    for thread in threads:
+        thread.join()
+    database.stop()
+    database.start()
+    for _ in range(20):
+        api.send(conversation, bob)
+    assert [message["seq"] for message in api.messages(conversation)] == list(range(1, 31))
+
+
+def test_create_during_a_restart_exists_whole_or_not_at_all(server: Server, database: Database) -> None:
+    api = Api(server)
+    ann, bob, cyd = api.users("ann", "bob", "cyd")
+    body = {"owner_id": ann["id"], "participant_ids": [bob["id"], cyd["id"]], "group_name": "g"}
+    created: list[str] = []
+    refused = 0
+    stop = threading.Event()
+
+    def create() -> None:
+        nonlocal refused
+        while not stop.is_set():
+            response = server.request("POST", "/conversations/create", body)
+            if response.status == 200:
+                created.append(response.json()["id"])
+            else:
+                assert (response.status, response.json()["code"]) == (503, "storage_unavailable")
+                refused += 1
+
+    threads = [threading.Thread(target=create) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for _ in range(2):
+        seen = len(created)
+        assert within(PATIENCE, lambda seen=seen: len(created) > seen + 10)  # type: ignore[misc]
+        database.crash()
+        database.start()
+    server.wait_until_ready()
+    stop.set()
+    for thread in threads:
+        thread.join()
+    with psycopg.connect(database.url) as connection:
+        members = dict(
+            connection.execute(
+                "select c.id::text, count(m.user_id) from public.conversations as c "
+                "left join public.user_conversation as m on m.conversation_id = c.id where c.owner_user_id = %s group by c.id",
+                (ann["id"],),
+            ).fetchall()
+        )
+    assert refused
+    assert set(created) <= members.keys()
+    assert set(members.values()) == {3}
+
+
+def test_send_that_waits_too_long_is_refused_and_its_retry_is_the_same_message(
+    server: Server, database: Database
+) -> None:
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    body = {"user_id": ann["id"], "message": "once", "client_id": "c-1"}
+    path = f"/conversations/{conversation['id']}/messages/create"
+    with psycopg.connect(database.url) as holder:
+        holder.execute("select from public.conversations where id = %s for update", (conversation["id"],))
+        with soon():
+            assert api.request("POST", path, body, 503)["code"] == "storage_unavailable"
+    retried = api.request("POST", path, body)
+    assert [message["id"] for message in api.messages(conversation)] == [retried["id"]]
+
+
+def test_supabase_that_goes_away_and_comes_back(
+    supabase_server: Server, postgrest: PostgrestStandIn, connect: Callable[..., Device]
+) -> None:
+    api = Api(supabase_server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    sending, listening = connect(supabase_server, ann), connect(supabase_server, bob)
+    postgrest.stop()
+    try:
+        expect_unavailable(supabase_server, sending, conversation)
+    finally:
+        postgrest.start()
+    expect_recovery(supabase_server, sending, listening, conversation)
+    assert "Traceback" not in supabase_server.log.read_text()
+
+
+def test_supabase_that_hangs(supabase_server: Server, database_url: str, connect: Callable[..., Device]) -> None:
+    api = Api(supabase_server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    sending, listening = connect(supabase_server, ann), connect(supabase_server, bob)
+    with psycopg.connect(database_url) as holder:
+        holder.execute("lock table public.conversations, public.chat_schema")
+        expect_unavailable(supabase_server, sending, conversation)
+    expect_recovery(supabase_server, sending, listening, conversation)
+    assert "Traceback" not in supabase_server.log.read_text()

@@ -185,7 +185,7 @@ def test_joining_as_nobody_known_keeps_the_session_as_it_was(server: Server, api
     assert device.heard_so_far() == [("message", sent)]
 
 
-@pytest.mark.parametrize("how", ["close", "reset"])
+@pytest.mark.parametrize("how", ["close", "reset", "nonsense"])
 def test_disconnect_leaves_nothing_behind(make_server: Callable[..., Server], connect: Connect, how: str) -> None:
     server = make_server(MAX_SESSIONS_PER_USER="2")
     api = Api(server)
@@ -195,7 +195,14 @@ def test_disconnect_leaves_nothing_behind(make_server: Callable[..., Server], co
         leaving = joined_soon(server, bob)
         with RawWebSocket(server) as extra:
             assert extra.call("join", {"id": bob["id"]})["error"]["code"] == "too_many_sessions"
-        leaving.close() if how == "close" else leaving.reset()
+        match how:
+            case "close":
+                leaving.close()
+            case "reset":
+                leaving.reset()
+            case "nonsense":
+                leaving.send("x")
+                leaving.close()
     sent = api.send(api.conversation(ann, bob), ann)
     assert staying.hear("message") == sent
     assert "Traceback" not in server.log.read_text()

@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ..extensions import storage
 from ..realtime import events
-from ..storage import Actor
+from ..storage import Actor, storage
 
 
 def create(actor: Actor, participant_ids: list[str], name: str, own_sid: str | None = None) -> dict[str, Any]:

@@ -4,9 +4,8 @@ import json
 from typing import Any
 
 from ..errors import StorageUnavailable
-from ..extensions import storage
 from ..realtime import events
-from ..storage import Actor
+from ..storage import Actor, storage
 from .turns import turn
 
 #: Sends that the database never answered, by what names them; they may have been done, and then nobody was told.

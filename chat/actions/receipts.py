@@ -2,9 +2,8 @@
 
 from typing import Any
 
-from ..extensions import storage
 from ..realtime import events
-from ..storage import Actor
+from ..storage import Actor, storage
 
 
 def update(

@@ -7,8 +7,10 @@ from typing import Any
 from flask import Flask
 
 from ..errors import ChatError, Unauthorized, problem
-from ..extensions import presence, socket_server, socketio, storage
+from ..extensions import socket_server, socketio
 from ..realtime import events
+from ..realtime.presence import presence
+from ..storage import storage
 
 log = logging.getLogger(__name__)
 

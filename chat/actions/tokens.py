@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from ..auth import Identity
+from ..auth import Identity, tokens
 from ..errors import Forbidden
-from ..extensions import storage, tokens
+from ..storage import storage
 from . import sessions
 
 

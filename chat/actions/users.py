@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from ..auth import Identity
+from ..auth import Identity, tokens
 from ..errors import Unauthorized
-from ..extensions import storage, tokens
+from ..storage import storage
 
 
 def create(username: str, identity: Identity | None, anyone_may: bool) -> dict[str, Any]:

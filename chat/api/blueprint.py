@@ -14,7 +14,7 @@ from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from ..errors import ChatError, MalformedJSON, ValidationFailed, flatten
-from ..extensions import presence
+from ..realtime.presence import presence
 from ..schemas.errors import ProblemSchema
 from ..storage import Actor, Page
 

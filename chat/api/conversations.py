@@ -10,7 +10,6 @@ from marshmallow import ValidationError
 from .. import auth
 from ..actions import conversations
 from ..errors import ValidationFailed
-from ..extensions import storage
 from ..schemas.conversations import (
     ConversationSchema,
     CreateConversationSchema,
@@ -18,6 +17,7 @@ from ..schemas.conversations import (
     MemberConversationSchema,
 )
 from ..schemas.fields import Id, Time
+from ..storage import storage
 from .blueprint import Blueprint, answer, answer_page, own_sid
 
 blueprint = Blueprint("conversations", __name__, description="Rooms, of two or of many.")

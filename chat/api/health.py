@@ -4,8 +4,8 @@ from pathlib import Path
 
 from flask import Response, send_from_directory
 
-from ..extensions import storage
 from ..schemas.health import HealthSchema
+from ..storage import storage
 from .blueprint import Blueprint, answer
 
 WEB = Path(__file__).parents[1] / "web"

@@ -6,8 +6,8 @@ from flask import Response
 
 from .. import auth
 from ..actions import messages
-from ..extensions import storage
 from ..schemas.messages import ListMessagesSchema, MessageSchema, SendMessageSchema, SentMessageSchema
+from ..storage import storage
 from .blueprint import Blueprint, answer, answer_page, own_sid
 
 blueprint = Blueprint("messages", __name__, description="What is said, in its order.")

@@ -6,8 +6,8 @@ from flask import Response
 
 from .. import auth
 from ..actions import receipts
-from ..extensions import storage
 from ..schemas.receipts import CallerSchema, ReceiptSchema, UnreadSchema, UpdateReceiptSchema
+from ..storage import storage
 from .blueprint import Blueprint, answer, own_sid
 
 blueprint = Blueprint("receipts", __name__, description="What has been received and read.")

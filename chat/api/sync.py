@@ -5,8 +5,8 @@ from typing import Any
 from flask import Response
 
 from .. import auth
-from ..extensions import storage
 from ..schemas.sync import SyncedSchema, SyncSchema
+from ..storage import storage
 from .blueprint import Blueprint, answer
 
 blueprint = Blueprint("sync", __name__, description="Everything a client missed.")

@@ -6,8 +6,8 @@ from flask import Response
 
 from .. import auth
 from ..actions import users
-from ..extensions import storage
 from ..schemas.users import CreateUserSchema, SearchUsersSchema, SignedUpSchema, UserSchema
+from ..storage import storage
 from .blueprint import Blueprint, answer
 
 blueprint = Blueprint("users", __name__, description="Who takes part.")

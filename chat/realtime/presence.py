@@ -6,9 +6,11 @@ user's sockets, so one `emit` reaches every device of every recipient and encode
 
 from collections import defaultdict
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
+from flask import current_app
 from flask_socketio import join_room, leave_room
+from werkzeug.local import LocalProxy
 
 from ..errors import TooManyRequests
 from ..extensions import socket_server
@@ -80,3 +82,7 @@ class Presence:
 
     def __len__(self) -> int:
         return len(self._sessions)
+
+
+#: The current app's presence.
+presence = cast(Presence, LocalProxy(lambda: current_app.extensions["presence"]))

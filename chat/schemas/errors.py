@@ -12,6 +12,7 @@ class ProblemSchema(Schema):
     detail = fields.String(required=True)
     code = fields.String(required=True, metadata={"description": "A stable snake_case word."})
     request_id = fields.String(required=True)
+    retry_after = fields.Integer(metadata={"description": "With 429 and 503: seconds until it is worth trying again."})
     errors = fields.Dict(
         keys=fields.String(), values=fields.List(fields.String()), metadata={"description": "With 422: field → texts."}
     )

@@ -9,11 +9,13 @@ from socketio.exceptions import ConnectionRefusedError
 
 from .. import auth
 from ..actions import messages, receipts
+from ..auth import tokens
 from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, explain, problem, request_id
-from ..extensions import limits, presence, socket_server, storage, tokens
-from ..realtime.presence import Session
+from ..extensions import socket_server
+from ..limits import limits
+from ..realtime.presence import Session, presence
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
-from ..storage import Actor
+from ..storage import Actor, storage
 from .payloads import receives
 
 #: Events that have a budget of their own.

@@ -1,9 +1,17 @@
 """The database: the drivers, and the one place that chooses between them."""
 
+from typing import cast
+
+from flask import current_app
+from werkzeug.local import LocalProxy
+
 from ..config import Config
 from .base import Actor, Page, Storage
 
-__all__ = ["Actor", "Page", "Storage", "open_storage"]
+__all__ = ["Actor", "Page", "Storage", "open_storage", "storage"]
+
+#: The current app's storage.
+storage = cast(Storage, LocalProxy(lambda: current_app.extensions["storage"]))
 
 
 def open_storage(config: Config) -> Storage:
