@@ -26,6 +26,14 @@ RATE_LIMITS = {
     "rate_limit_default": "1200 per minute",
 }
 
+#: Settings that are one of a few words, in any case; an empty one means the default.
+CHOICES = {
+    "auth_mode": ("open", "token", ""),
+    "signup": ("open", "closed", ""),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+}
+
 StorageKind = Literal["embedded", "postgres", "supabase"]
 
 
@@ -105,15 +113,16 @@ class Config:
             text = environ.get(name)
             if text is None or (not text.strip() and each.default is not None):
                 continue
-            given[each.name] = _parse(name, text.strip(), type(each.default))
+            text = text.strip().lower() if each.name in CHOICES else text.strip()
+            given[each.name] = _parse(name, text, type(each.default))
         return cls(**given).checked()
 
     def checked(self) -> Self:
         """Return these settings with derived values filled in. Raises `ConfigError`."""
-        _one_of("AUTH_MODE", self.auth_mode, "open", "token", "")
-        _one_of("SIGNUP", self.signup, "open", "closed", "")
-        _one_of("LOG_LEVEL", self.log_level, "debug", "info", "warning", "error")
-        _one_of("LOG_FORMAT", self.log_format, "text", "json")
+        for name, words in CHOICES.items():
+            if getattr(self, name) not in words:
+                allowed = " or ".join(filter(None, words))
+                raise ConfigError(f"{name.upper()} must be {allowed}, not {getattr(self, name)!r}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"PORT must be between 0 and 65535, not {self.port}.")
         for name in ("storage_pool_size", "storage_timeout", "access_token_ttl", "max_sessions_per_user"):
@@ -222,8 +231,3 @@ def _is_hmac_secret(text: str) -> bool:
     except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone
         return False
     return True
-
-
-def _one_of(name: str, value: str, *allowed: str) -> None:
-    if value not in allowed:
-        raise ConfigError(f"{name} must be {' or '.join(word for word in allowed if word)}, not {value!r}.")

@@ -7,12 +7,12 @@ HTTP answers carry as `application/problem+json` and Socket.IO acknowledgements 
 import json
 import logging
 import re
-from http import HTTPStatus
 from typing import Any
 from uuid import uuid4
 
 from flask import Flask, Response, g, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
+from werkzeug.http import HTTP_STATUS_CODES
 
 log = logging.getLogger(__name__)
 
@@ -67,7 +67,7 @@ class ChatError(Exception):
         super().__init__(code)
         self.status = status
         self.code = code
-        self.detail = detail or DETAILS.get(code) or HTTPStatus(status).phrase
+        self.detail = detail or DETAILS.get(code) or HTTP_STATUS_CODES[status]
         self.errors = errors
         self.retry_after = retry_after
 
@@ -133,7 +133,7 @@ def problem(error: ChatError, request_id: str) -> dict[str, Any]:
     """
     body: dict[str, Any] = {
         "type": "about:blank",
-        "title": HTTPStatus(error.status).phrase,
+        "title": HTTP_STATUS_CODES[error.status],
         "status": error.status,
         "detail": error.detail,
         "code": error.code,
@@ -161,7 +161,7 @@ def explain(error: Exception) -> ChatError:
             log.warning("%s [%s] %s", error.code, request_id(), error.__cause__ or "")
         return error
     if isinstance(error, HTTPException) and error.code and error.code < 500:
-        return ChatError(error.code, HTTP_CODES.get(error.code) or _snake_case(HTTPStatus(error.code).phrase))
+        return ChatError(error.code, HTTP_CODES.get(error.code) or _snake_case(HTTP_STATUS_CODES[error.code]))
     log.error("internal error [%s]", request_id(), exc_info=error)
     return ChatError(500, "internal_error")
 

@@ -111,6 +111,12 @@ def test_a_form_is_read_as_far_as_it_can_be(client: FlaskClient) -> None:
     assert client.post("/users/create", data=b"username=a%ffb", content_type=FORM).status_code == 200
 
 
+def test_json_that_curl_calls_a_form_is_told_so(client: FlaskClient) -> None:
+    told = client.post("/users/create", data='{"username": "ann"}', content_type="application/x-www-form-urlencoded")
+    assert told.status_code == 415
+    assert "application/json" in told.json["detail"]
+
+
 def test_odd_queries_never_break_a_route(world: World, subtests: pytest.Subtests) -> None:
     odd = ("%", "%zz", "%00", "%ff", "%00=%00", "&&==&", "=", ";", "a=%ed%a0%80", "\x7f", "é=é", "a" * 100_000)
     for payload in QUERIES:

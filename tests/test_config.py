@@ -120,6 +120,11 @@ def test_white_space_and_empty_lines_of_a_file_do_no_harm() -> None:
     assert (config.port, config.host, config.storage, config.origins) == (8080, "127.0.0.1", "embedded", "*")
 
 
+def test_words_may_be_written_in_any_case() -> None:
+    config = Config.from_env({"AUTH_MODE": "Open", "LOG_LEVEL": "INFO", "LOG_FORMAT": "JSON"})
+    assert (config.auth_mode, config.log_level, config.log_format) == ("open", "info", "json")
+
+
 def test_origins_are_a_list_or_everyone() -> None:
     origins = Config.from_env({"CORS_ORIGINS": "https://App.example.com/, http://localhost:5173"}).origins
     assert origins == ["https://app.example.com", "http://localhost:5173"]
@@ -134,7 +139,7 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"PORT": "-1"}, "PORT"),
     ({"PORT": "65536"}, "PORT"),
     ({"AUTH_MODE": "none"}, "AUTH_MODE"),
-    ({"AUTH_MODE": "Token"}, "AUTH_MODE"),
+    ({"AUTH_MODE": "tokens"}, "AUTH_MODE"),
     ({"SIGNUP": "invite"}, "SIGNUP"),
     ({"LOG_LEVEL": "loud"}, "LOG_LEVEL"),
     ({"LOG_FORMAT": "xml"}, "LOG_FORMAT"),

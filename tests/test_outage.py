@@ -1,62 +1,16 @@
 """The database goes away, hangs and comes back while the real server runs; nobody restarts the server."""
 
-import os
-import signal
 import threading
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from pathlib import Path
-from typing import Any
 
 import psycopg
 import pytest
 
-from chat.storage.cluster import Cluster, within
+from chat.storage.cluster import within
 from tests.client import Api
+from tests.outage import PATIENCE, TIMEOUT, Database, expect_recovery, expect_unavailable, soon
 from tests.postgrest import PostgrestStandIn
 from tests.server import Device, Server
-
-#: Seconds that a call of the database may take; and what an answer may take altogether on a busy machine.
-TIMEOUT, PATIENCE = 2, 8
-
-
-class Database:
-    """A PostgreSQL that nobody else uses."""
-
-    def __init__(self, directory: Path) -> None:
-        self._cluster = Cluster(directory)
-        self._frozen: list[int] = []
-        self.url = self._cluster.url
-
-    def start(self) -> None:
-        self._cluster.ensure_running(alone=True)
-
-    def stop(self) -> None:
-        self._cluster.shut_down()
-
-    def crash(self) -> None:
-        """Stop at once: connections break off, nothing is finished, the next start recovers."""
-        os.kill(self._postmaster(), signal.SIGQUIT)
-        assert within(10, lambda: not (self._cluster.path / "postmaster.pid").exists())
-
-    def freeze(self) -> None:
-        """Let it neither answer nor end, new connections included."""
-        with psycopg.connect(self.url) as connection:
-            pids = [pid for (pid,) in connection.execute("select pid from pg_stat_activity")]
-        for pid in (self._postmaster(), *pids):
-            try:
-                os.kill(pid, signal.SIGSTOP)
-            except ProcessLookupError:  # the one that has just been asked
-                continue
-            self._frozen.append(pid)
-
-    def thaw(self) -> None:
-        while self._frozen:
-            os.kill(self._frozen.pop(), signal.SIGCONT)
-
-    def _postmaster(self) -> int:
-        return int((self._cluster.path / "postmaster.pid").read_text().split()[0])
 
 
 @pytest.fixture(scope="module")
@@ -93,37 +47,6 @@ def supabase_server(postgrest: PostgrestStandIn, make_server: Callable[..., Serv
         SUPABASE_SERVICE_ROLE_KEY=postgrest.service_role_key,
         STORAGE_TIMEOUT=str(TIMEOUT),
     )
-
-
-@contextmanager
-def soon() -> Iterator[None]:
-    """The block must not hang for longer than the storage's time-out."""
-    started = time.monotonic()
-    yield
-    assert time.monotonic() - started < PATIENCE
-
-
-def expect_unavailable(server: Server, device: Device, conversation: dict[str, Any]) -> None:
-    """Requests and events are answered in time: the database does not answer at the moment."""
-    with soon():
-        response = server.request("GET", f"/conversations/{conversation['id']}/messages")
-    assert (response.status, response.json()["code"]) == (503, "storage_unavailable")
-    assert int(response.headers["Retry-After"]) >= 1
-    with soon():
-        answer = device.call("sendMessage", {"conversation_id": conversation["id"], "message": "lost"})
-    assert (answer["error"]["status"], answer["error"]["code"]) == (503, "storage_unavailable")
-    with soon():
-        assert server.request("GET", "/ready").status == 503
-    assert server.request("GET", "/health").status == 200
-
-
-def expect_recovery(server: Server, device: Device, listening: Device, conversation: dict[str, Any]) -> None:
-    """The same sockets go on as if nothing had happened."""
-    server.wait_until_ready()
-    sent = device.call("sendMessage", {"conversation_id": conversation["id"], "message": "back"})
-    assert sent["message"] == "back"
-    assert listening.heard_so_far()[-1] == ("message", sent)
-    assert Api(server).messages(conversation)[-1]["id"] == sent["id"]
 
 
 def test_database_that_stops_and_starts_again(
@@ -175,16 +98,20 @@ def test_restart_between_two_requests_is_noticed_by_nobody(server: Server, datab
     api = Api(server)
     ann, bob = api.users("ann", "bob")
     conversation = api.conversation(ann, bob)
-    threads = [threading.Thread(target=lambda: api.send(conversation, ann)) for _ in range(10)]
-    for thread in threads:  # several connections are open and idle then
-        thread.start()
+    threads = [threading.Thread(target=lambda: api.conversation(ann, bob)) for _ in range(8)]
+    with psycopg.connect(database.url) as holder:  # so that the server needs as many connections, which are idle then
+        holder.execute("lock table public.conversations")
+        for thread in threads:
+            thread.start()
+        waiting = "select count(*) from pg_locks where not granted"
+        assert within(TIMEOUT, lambda: holder.execute(waiting).fetchone() == (8,))
     for thread in threads:
         thread.join()
     database.stop()
     database.start()
     for _ in range(20):
         api.send(conversation, bob)
-    assert [message["seq"] for message in api.messages(conversation)] == list(range(1, 31))
+    assert [message["seq"] for message in api.messages(conversation)] == list(range(1, 21))
 
 
 def test_create_during_a_restart_exists_whole_or_not_at_all(server: Server, database: Database) -> None:
@@ -220,8 +147,8 @@ def test_create_during_a_restart_exists_whole_or_not_at_all(server: Server, data
     with psycopg.connect(database.url) as connection:
         members = dict(
             connection.execute(
-                "select c.id::text, count(m.user_id) from public.conversations as c "
-                "left join public.user_conversation as m on m.conversation_id = c.id where c.owner_user_id = %s group by c.id",
+                "select c.id::text, count(m.user_id) from public.conversations as c left join public.user_conversation "
+                "as m on m.conversation_id = c.id where c.owner_user_id = %s group by c.id",
                 (ann["id"],),
             ).fetchall()
         )

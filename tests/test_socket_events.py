@@ -122,6 +122,29 @@ def test_repeats_at_the_same_moment_are_one_message(server: Server, api: Api, co
     assert other.heard_so_far() == [("message", answers[0])]
 
 
+def test_sends_at_once_through_both_doors_are_numbered_without_gap(
+    server: Server, api: Api, connect: Connect, pair: Pair
+) -> None:
+    ann, bob, conversation = pair
+    devices = [connect(server, user) for user in (ann, ann, bob, bob)]
+    threads = [
+        threading.Thread(target=lambda d=d: [d.call("sendMessage", say(conversation)) for _ in range(15)])
+        for d in devices
+    ]
+    threads += [
+        threading.Thread(target=lambda u=u: [api.send(conversation, u) for _ in range(15)])
+        for u in (ann, ann, bob, bob)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    stored = api.messages(conversation)
+    assert [message["seq"] for message in stored] == list(range(1, 121))
+    times = [message["created_at"] for message in stored]
+    assert times == sorted(set(times))
+
+
 @pytest.mark.parametrize("event", ["sendMessage", "receipt"])
 def test_event_before_join_is_refused(server: Server, connect: Connect, event: str) -> None:
     payload = {"conversation_id": NOBODY, "message": "m", "read_seq": 1}

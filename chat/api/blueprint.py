@@ -30,6 +30,8 @@ class Parser(FlaskParser):
 
     def load_json(self, req: flask.Request, schema: Schema) -> Any:
         if req.mimetype == FORM:
+            if next(iter(req.form), "").startswith("{"):  # curl -d with JSON, which calls everything a form
+                raise ChatError(415, "unsupported_media_type", "This is JSON: send `Content-Type: application/json`.")
             return MultiDictProxy(req.form, schema)
         body = req.get_data()
         if not body:

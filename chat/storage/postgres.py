@@ -63,7 +63,7 @@ class PostgresStorage(Storage):
             reconnect_timeout=0,
             reconnect_failed=_refuse_waiting,
             configure=self._configure,
-            check=_check,
+            check=self._check,
             open=False,
         )
 
@@ -116,6 +116,19 @@ class PostgresStorage(Storage):
     def _configure(self, connection: Connection) -> None:
         connection.seconds = self._timeout
 
+    def _check(self, connection: Connection) -> None:
+        """Refuse a pooled connection that the server has closed meanwhile, at the price of two system calls.
+
+        A database that restarts leaves dead connections in the pool, which must be found out before a write is sent
+        that nobody could say the fate of.
+        """
+        try:
+            connection.pgconn.consume_input()  # what the server said at last, if anything
+            connection.pgconn.consume_input()  # the end of the file, which raises
+        except psycopg.OperationalError:
+            self._pool.drain()  # the others are dead as well, and the pool would wait longer and longer after each
+            raise
+
 
 def _refuse_waiting(pool: ConnectionPool[Connection]) -> None:
     """Tell those who wait for a connection that the database cannot be reached.
@@ -126,17 +139,6 @@ def _refuse_waiting(pool: ConnectionPool[Connection]) -> None:
         waiting = list(pool._waiting) if pool._nconns == 0 else []
     for each in waiting:
         each.fail(PoolTimeout())
-
-
-def _check(connection: Connection) -> None:
-    """Refuse a pooled connection that the server has closed meanwhile, at the price of one system call.
-
-    A database that restarts leaves dead connections in the pool. Bytes or an end of file that wait on
-    an idle connection tell so before a write is sent that nobody could say the fate of.
-    """
-    connection.pgconn.consume_input()
-    if connection.pgconn.status != psycopg.pq.ConnStatus.OK:
-        raise psycopg.OperationalError("the server closed the connection")
 
 
 def _failure(error: psycopg.Error) -> Exception:
