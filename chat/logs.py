@@ -32,6 +32,7 @@ def init(config: Config) -> None:
     logging.getLogger().handlers = [handler]
     logging.getLogger().setLevel(logging.WARNING)
     logging.getLogger("chat").setLevel(config.log_level.upper())
+    logging.getLogger("psycopg.pool").setLevel(logging.ERROR)  # each failed try; the request that got no answer is told
     for name in ("engineio.server", "socketio.server"):
         logging.getLogger(name).setLevel(logging.ERROR)  # without a level they bring a second handler along
         logging.getLogger(name).addFilter(_has_traceback)

@@ -23,8 +23,6 @@ from .protocol import IDLE_TIMEOUT, STALL_TIMEOUT, Protocol
 
 #: Seconds that requests under way get to finish when the server stops.
 DRAIN_TIMEOUT = 10
-#: Seconds that a long-polling client's packets may take.
-POST_TIMEOUT = 60
 #: File descriptors to ask for, where the system has no limit of its own.
 MAX_FILES = 1 << 16
 #: File descriptors kept for everything but clients: database, log files, the listening socket.
@@ -129,11 +127,7 @@ class Requests:
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
         if environ["PATH_INFO"].startswith("/socket.io/"):
-            if environ["REQUEST_METHOD"] != "POST":
-                return self._app(environ, start_response)
-            # Engine.IO answers a packet it does not know when its own farewell has been fetched: never, perhaps.
-            with eventlet.Timeout(POST_TIMEOUT):
-                return self._app(environ, start_response)
+            return self._app(environ, start_response)
         self.running += 1
         try:
             return self._app(environ, start_response)

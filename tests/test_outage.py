@@ -1,7 +1,10 @@
 """The database goes away, hangs and comes back while the real server runs; nobody restarts the server."""
 
+import os
+import signal
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
@@ -199,3 +202,15 @@ def test_supabase_that_hangs(supabase_server: Server, database_url: str, connect
         expect_unavailable(supabase_server, sending, conversation)
     expect_recovery(supabase_server, sending, listening, conversation)
     assert "Traceback" not in supabase_server.log.read_text()
+
+
+def test_embedded_database_that_dies_is_started_again(make_server: Callable[..., Server], tmp_path: Path) -> None:
+    server = make_server(DATA_DIR=str(tmp_path / "data"), STORAGE_TIMEOUT=str(TIMEOUT))
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    sent = api.send(conversation, ann)
+    pid_file = tmp_path / "data" / "postgres" / "postmaster.pid"
+    os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
+    assert within(PATIENCE, lambda: server.request("GET", "/ready").status == 200)
+    assert [message["id"] for message in api.messages(conversation)] == [sent["id"]]

@@ -56,9 +56,9 @@ class Cluster:
         cannot be used.
         """
         # It may run already: used by another process, or left behind by one that was killed.
-        if not within(START_TIMEOUT, lambda: self._is_ready() or not self._is_listening()):
+        if not within(START_TIMEOUT, lambda: self._is_ready() or not self.is_listening()):
             raise self._too_slow()
-        if self._is_listening():
+        if self.is_listening():
             return
         self._programs.make_reachable()
         self._create()
@@ -70,7 +70,7 @@ class Cluster:
     def shut_down(self) -> None:
         """Stop PostgreSQL if it runs; connections that are still open are closed."""
         for mode, timeout in ("fast", STOP_TIMEOUT), ("immediate", 5):
-            if self._is_listening():
+            if self.is_listening():
                 data = f"--pgdata={self.path.name}"
                 self._programs.run("pg_ctl", "stop", data, f"--mode={mode}", f"--timeout={timeout}")
         if self.socket_dir != self.path:
@@ -142,11 +142,11 @@ class Cluster:
                 "pg_ctl", "start", *files, f"--options={options}", f"--timeout={START_TIMEOUT}", "--silent"
             )
         except BaseException:  # pg_ctl was interrupted, but not the PostgreSQL it started: let that be seen and stopped
-            within(2, self._is_listening)
+            within(2, self.is_listening)
             raise
         if done.returncode == 0:
             return
-        if self._is_listening():
+        if self.is_listening():
             raise self._too_slow()
         with self.log.open(errors="replace") as log:
             log.seek(log_end)
@@ -158,7 +158,7 @@ class Cluster:
             f"The embedded database is not ready after {START_TIMEOUT} seconds; see its log {self.log}."
         )
 
-    def _is_listening(self) -> bool:
+    def is_listening(self) -> bool:
         """Whether a PostgreSQL runs on this cluster, ready or not: a socket file without its process refuses."""
         with socket.socket(socket.AF_UNIX) as probe:
             try:
@@ -172,7 +172,7 @@ class Cluster:
             lines = (self.path / "postmaster.pid").read_text().splitlines()
         except FileNotFoundError:
             return False
-        return [line.strip() for line in lines[7:]] == ["ready"] and self._is_listening()
+        return [line.strip() for line in lines[7:]] == ["ready"] and self.is_listening()
 
     def _make_socket_dir(self) -> None:
         """Create the socket's directory for PostgreSQL alone; refuse one that somebody else has put there."""

@@ -13,16 +13,20 @@ connection when their process is gone, however it went.
 
 import atexit
 import fcntl
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from threading import Thread
+from typing import IO, Any
 
 from ..config import Config
-from ..errors import StartupError
+from ..errors import StartupError, StorageUnavailable
 from .cluster import START_TIMEOUT, STOP_TIMEOUT, Cluster, within
 from .postgres import PostgresStorage
+
+log = logging.getLogger(__name__)
 
 
 class EmbeddedStorage(PostgresStorage):
@@ -44,6 +48,13 @@ class EmbeddedStorage(PostgresStorage):
         super().close()
         self._database.stop()
 
+    def call_text(self, function: str, **args: Any) -> str:
+        try:
+            return super().call_text(function, **args)
+        except StorageUnavailable:
+            self._database.revive()  # for those who try again
+            raise
+
 
 class EmbeddedPostgres:
     """The PostgreSQL in `data_dir`, shared by all processes of this machine that name the same directory."""
@@ -52,6 +63,7 @@ class EmbeddedPostgres:
         self.data_dir = data_dir.expanduser().resolve()
         self._cluster = Cluster(self.data_dir)
         self._in_use: IO[bytes] | None = None
+        self._reviving = False
 
     @property
     def url(self) -> str:
@@ -78,6 +90,23 @@ class EmbeddedPostgres:
         if self._in_use is not None:
             with self._starting_or_stopping():
                 self._leave()
+
+    def revive(self) -> None:
+        """Start the database again, in the background, if it has died: nobody else watches over it."""
+        if self._in_use is not None and not self._reviving and not self._cluster.is_listening():
+            self._reviving = True
+            Thread(target=self._revive, daemon=True).start()
+
+    def _revive(self) -> None:
+        try:
+            with self._starting_or_stopping():
+                if self._in_use is not None:
+                    self._cluster.ensure_running(alone=False)
+                    log.warning("the embedded database had died and was started again")
+        except (StartupError, OSError) as error:
+            log.error("%s", error)
+        finally:
+            self._reviving = False
 
     def _start(self) -> None:
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)

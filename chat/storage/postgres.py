@@ -79,10 +79,9 @@ class PostgresStorage(Storage):
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
-                (text,) = connection.execute(SQL(f"select public.{function}({names})::text"), values).fetchone() or (
-                    "",
-                )
-                return text
+                row = connection.execute(SQL(f"select public.{function}({names})::text"), values).fetchone()
+                assert row is not None
+                return row[0]
         except PoolTimeout:
             raise StorageUnavailable() from None
         except psycopg.Error as error:
