@@ -27,6 +27,14 @@ class RawWebSocket:
         opcode = websocket.ABNF.OPCODE_BINARY if isinstance(packet, bytes) else TEXT
         self._socket.send(packet, opcode)
 
+    def send_fragments(self, first: str, *others: str, last: str) -> None:
+        """Send one message in several frames."""
+        frame = websocket.ABNF.create_frame
+        self._socket.send_frame(frame(first, TEXT, fin=0))
+        for each in others:
+            self._socket.send_frame(frame(each, websocket.ABNF.OPCODE_CONT, fin=0))
+        self._socket.send_frame(frame(last, websocket.ABNF.OPCODE_CONT, fin=1))
+
     def receive(self) -> str | None:
         """Return the next packet, None when the server has closed the connection."""
         try:

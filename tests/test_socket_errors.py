@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -193,6 +194,17 @@ def test_packet_over_one_mebibyte_ends_its_websocket(raw: RawWebSocket, packet: 
         raw.send(packet)
     except ConnectionError:  # closed before everything was sent
         return
+    assert raw.is_closed()
+
+
+def test_message_in_fragments_is_one_message(raw: RawWebSocket) -> None:
+    raw.send_fragments("42", '7["nothing', '", ', last="{}]")
+    assert "event_not_found" in (raw.receive() or "")
+
+
+def test_fragments_are_bounded_together(raw: RawWebSocket) -> None:
+    with suppress(ConnectionError):  # closed while it still sends
+        raw.send_fragments("42", *["x" * 100_000] * 20, last="x")
     assert raw.is_closed()
 
 
