@@ -263,6 +263,11 @@ create function public.chat_merge(p_first json, p_second json) returns json
 language sql immutable
 as $$ select (left(p_first::text, -1) || ', ' || substr(p_second::text, 2))::json $$;
 
+-- Where an answer of many conversations ends: messages may be long, and whoever has been away for long asks for many.
+create function public.chat_page_bytes() returns integer
+language sql immutable
+as $$ select 2 * 1024 * 1024 $$;
+
 
 -- users
 
@@ -449,40 +454,43 @@ begin
 end $$;
 
 -- A page of the user's conversations, the most recently active first; p_before_at and p_before_id are the cursor.
+-- It ends after p_limit conversations or after two mebibytes: `next` leads on.
 create function public.chat_list_conversations(
     p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer,
     p_before_at timestamptz, p_before_id uuid
 ) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes integer := 0;
+    v_last json;
+    v_next json;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
-    return (
-        with page as (
-            select c, m, c.id, c.last_activity_at, row_number() over (order by c.last_activity_at desc, c.id desc) as place
-            from public.user_conversation as m
-            join public.conversations as c on c.id = m.conversation_id
-            where m.user_id = p_user_id
-              and (p_before_at is null or (c.last_activity_at, c.id) < (p_before_at, p_before_id))
-            order by c.last_activity_at desc, c.id desc
-            limit p_limit + 1
-        )
-        select json_build_object(
-            'info', json_build_object(
-                'next', (
-                    select json_build_object('at', public.chat_time(last_activity_at), 'id', id)
-                    from page where place = p_limit and exists (select from page where place > p_limit)
-                )
-            ),
-            'items', coalesce(
-                json_agg(
-                    public.chat_member_conversation_json(c, m, public.chat_newest_messages_json(id, p_message_limit))
-                    order by place
-                ) filter (where place <= p_limit), '[]'
-            )
-        )
-        from page
-    );
+    for v_row in
+        select c, m, c.id, c.last_activity_at
+        from public.user_conversation as m
+        join public.conversations as c on c.id = m.conversation_id
+        where m.user_id = p_user_id
+          and (p_before_at is null or (c.last_activity_at, c.id) < (p_before_at, p_before_id))
+        order by c.last_activity_at desc, c.id desc
+        limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_member_conversation_json(
+            v_row.c, v_row.m, public.chat_newest_messages_json(v_row.id, p_message_limit)
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.last_activity_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
 end $$;
 
 
@@ -556,7 +564,7 @@ begin
     end;
     v_last := greatest(least(v_last, v_newest), 0);
     v_first := case when p_after_seq is not null then p_after_seq + 1 else v_last - p_limit + 1 end;
-    v_first := greatest(v_first, 1);
+    v_first := least(greatest(v_first, 1), v_newest + 1);
     return json_build_object(
         'info', json_build_object(
             'first_seq', v_first, 'last_seq', v_last,
@@ -597,7 +605,8 @@ begin
             v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
             v_conversation.last_seq := v_message.seq;
             return json_build_object(
-                'message', public.chat_sent_message_json(v_message, v_author, v_conversation), 'recipients', '[]'::json
+                'message', public.chat_sent_message_json(v_message, v_author, v_conversation),
+                'recipients', public.chat_member_ids(p_conversation_id), 'repeated', true
             );
         end if;
     end if;
@@ -622,7 +631,7 @@ begin
     returning * into v_message;
     return json_build_object(
         'message', public.chat_sent_message_json(v_message, v_author, v_conversation),
-        'recipients', public.chat_member_ids(p_conversation_id)
+        'recipients', public.chat_member_ids(p_conversation_id), 'repeated', false
     );
 end $$;
 
@@ -714,46 +723,64 @@ end $$;
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}).
 -- An unchanged conversation is a short summary. A changed one comes whole, with the messages changed since; more than
 -- p_limit of them, or a version from another history, and it starts afresh: recovered = false, the newest page. At most
--- 50 come whole, the most recently active first; has_more says that another call, with what is now known, brings more.
+-- 50, or two mebibytes, come whole, the most recently active first; has_more says that another call, with what is now
+-- known, brings more.
 create function public.chat_sync(p_user_id uuid, p_issued_at double precision, p_since jsonb, p_limit integer) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_mine text[] := '{}';
+    v_whole integer := 0;
+    v_bytes integer := 0;
+    v_has_more boolean := false;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
-    return (
-        with since as (
-            select key::uuid as id, value::bigint as version from jsonb_each_text(p_since)
-        ), mine as materialized (
-            select c, m, c.id, c.last_activity_at, coalesce(s.version, 0) as since, s.version = c.version is true as unchanged,
-                   row_number() over (
-                       partition by s.version = c.version is true order by c.last_activity_at desc, c.id desc
-                   ) as place
-            from public.user_conversation as m
-            join public.conversations as c on c.id = m.conversation_id
-            left join since as s on s.id = c.id
-            where m.user_id = p_user_id
-        )
-        select json_build_object(
-            'conversations', coalesce(
-                json_agg(
-                    case
-                        when unchanged then public.chat_merge(
-                            json_build_object('id', id, 'version', (c).version, 'last_seq', (c).last_seq),
-                            public.chat_counters_json(c, m)
-                        )
-                        else public.chat_changed_conversation_json(c, m, since, p_limit)
-                    end
-                    order by last_activity_at desc, id desc
-                ) filter (where unchanged or place <= 50), '[]'
-            ),
-            'removed', (
-                select coalesce(json_agg(since.id), '[]') from since where since.id not in (select mine.id from mine)
-            ),
-            'has_more', coalesce(bool_or(not unchanged and place > 50), false)
-        )
-        from mine
+    for v_row in
+        select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since
+        from public.user_conversation as m
+        join public.conversations as c on c.id = m.conversation_id
+        where m.user_id = p_user_id
+        order by c.last_activity_at desc, c.id desc
+    loop
+        v_mine := v_mine || v_row.id::text;
+        if v_row.since = v_row.version then
+            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
+        elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
+            v_has_more := true;
+            continue;
+        else
+            v_item := public.chat_changed_conversation_json(v_row.c, v_row.m, coalesce(v_row.since, 0), p_limit);
+            v_whole := v_whole + 1;
+            v_bytes := v_bytes + octet_length(v_item::text);
+        end if;
+        v_items := v_items || v_item;
+    end loop;
+    return json_build_object(
+        'conversations', array_to_json(v_items),
+        'removed', (
+            select coalesce(json_agg(gone.id), '[]')
+            from (select id from jsonb_object_keys(p_since) as known (id) except select unnest(v_mine)) as gone (id)
+        ),
+        'has_more', v_has_more
     );
 end $$;
+
+
+create function public.chat_unchanged_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        json_build_object(
+            'id', p_conversation.id, 'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+        ),
+        public.chat_counters_json(p_conversation, p_member)
+    )
+$$;
 
 create function public.chat_changed_conversation_json(
     p_conversation public.conversations, p_member public.user_conversation, p_since bigint, p_limit integer

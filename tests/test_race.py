@@ -99,7 +99,7 @@ def test_one_client_id_sent_many_times_at_once_is_one_message(
         answers = at_once(*[lambda: direct.send_message(id, members[0], "once", client_id)] * WRITERS)  # noqa: B023
         assert len({each["message"]["id"] for each in answers}) == 1
         assert all(each["message"] == answers[0]["message"] for each in answers)
-        assert sorted(bool(each["recipients"]) for each in answers) == [False] * (WRITERS - 1) + [True]
+        assert sorted(each["repeated"] for each in answers) == [False] + [True] * (WRITERS - 1)
     assert seqs(direct.list_messages(id, members[0], 100)) == [1, 2, 3, 4, 5]
 
 

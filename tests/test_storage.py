@@ -319,7 +319,7 @@ def test_a_send_with_a_client_id_is_done_once_for_its_sender_and_conversation(st
     storage.send_message(id, bob, "meanwhile", None)
     again = storage.send_message(id, ann, "another text", "c-1")
     assert again["message"] == first["message"]  # versions of the conversation included
-    assert again["recipients"] == []
+    assert (first["repeated"], again["repeated"]) == (False, True)
     assert storage.send_message(id, bob, "bob's own", "c-1")["message"]["seq"] == 3
     assert storage.send_message(other_id, ann, "elsewhere", "c-1")["message"]["seq"] == 1
     assert seqs(storage.list_messages(id, ann, 50)) == [1, 2, 3]

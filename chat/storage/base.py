@@ -161,7 +161,7 @@ class Storage(ABC):
         )
 
     def send_message(self, conversation_id: str, actor: Actor, message: str, client_id: str | None) -> dict[str, Any]:
-        """Send a message; return `{message, recipients: [member id]}`, without recipients for a repeated `client_id`.
+        """Send a message; return `{message, recipients: [member id], repeated}`, the first answer for a repeated `client_id`.
 
         Raises 404 conversation_not_found, also for whoever is no member.
         """
