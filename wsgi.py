@@ -19,6 +19,7 @@ import eventlet
 if "flask" not in sys.modules:
     eventlet.monkey_patch()
 
+import click
 from dotenv import find_dotenv, load_dotenv
 
 load_dotenv(find_dotenv(usecwd=True))  # like Flask's own command line: the .env of the working directory or above it
@@ -26,6 +27,10 @@ load_dotenv(find_dotenv(usecwd=True))  # like Flask's own command line: the .env
 from chat.app import create_app
 from chat.errors import StartupError
 from chat.server import serve
+
+command = click.get_current_context(silent=True)
+if command and command.info_name == "run":
+    sys.exit("chat: `flask run` has no WebSockets and opens no database; start the server with `python wsgi.py`.")
 
 try:
     app = create_app()

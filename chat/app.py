@@ -2,6 +2,7 @@
 
 import logging
 import os
+import re
 import sys
 import time
 from collections.abc import Callable
@@ -15,7 +16,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from . import __version__, auth, errors, logs, sockets
-from .api import conversations, health, messages, receipts, sync, tokens, users
+from .api import conversations, health, messages, pages, receipts, sync, tokens, users
 from .api.blueprint import Api
 from .config import Config
 from .errors import NotFound, StartupError
@@ -44,7 +45,7 @@ SECURITY_HEADERS = {
 }
 
 BUDGETS = {"users.create_user": "signup", "messages.send_message": "send"}
-WITHOUT_LIMIT = frozenset({"health.alive", "health.ready", "health.home", "static", None})
+WITHOUT_LIMIT = frozenset({"health.alive", "health.ready", "pages.home", "static", None})
 
 
 class IdConverter(BaseConverter):
@@ -79,7 +80,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.before_request(_admit)
     app.before_request(_normalise_ids)
     app.after_request(_finish)
-    CORS(app, origins=config.origins, expose_headers=EXPOSED_HEADERS, max_age=86400)
+    CORS(app, origins=_cors_origins(config.origins), expose_headers=EXPOSED_HEADERS, max_age=86400)
     _add_api(app)
     errors.init_app(app)
     _add_sockets(app, config)
@@ -92,7 +93,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 def _add_api(app: Flask) -> None:
     api = Api(app)
     api.register_converter(IdConverter, lambda _: {"type": "string", "format": "uuid"})
-    for module in (health, users, tokens, conversations, messages, receipts, sync):
+    for module in (pages, health, users, tokens, conversations, messages, receipts, sync):
         api.register_blueprint(module.blueprint)
 
 
@@ -109,6 +110,11 @@ def _add_sockets(app: Flask, config: Config) -> None:
         manage_session=False,
         serializer=sockets.wire.Packet,
     )
+
+
+def _cors_origins(origins: str | list[str]) -> str | list[re.Pattern[str]]:
+    """Return the origins as patterns: flask-cors takes a text with brackets, as in an IPv6 address, for one."""
+    return origins if isinstance(origins, str) else [re.compile(re.escape(each) + r"\Z") for each in origins]
 
 
 def _origin_check(origins: str | list[str]) -> str | Callable[[str, dict[str, Any]], bool]:

@@ -20,9 +20,12 @@ from .storage import Actor
 #: The `iss` of this server's own tokens; only those can be refreshed here.
 ISSUER = "chat"
 
+#: Seconds that an identity provider's clock may be ahead of ours.
+CLOCK_SKEW = 300
+
 #: What anyone may ask for without a token, by endpoint. Everything else needs one in token mode.
 PUBLIC_ENDPOINTS = frozenset(
-    {"static", "health.alive", "health.ready", "health.home", "users.create_user", "api-docs.openapi_json"}
+    {"static", "health.alive", "health.ready", "pages.home", "users.create_user", "api-docs.openapi_json"}
 )
 #: Among them the one where a token, if there is one, says whose profile it is; the others do not look at it.
 SIGN_UP = "users.create_user"
@@ -58,6 +61,10 @@ class Tokens:
         if self._config.jwt_secret or self._config.storage != "embedded":
             return self._config.jwt_secret
         return _kept_secret(Path(self._config.data_dir) / "jwt_secret")
+
+    def load_secret(self) -> None:
+        """Read or make the secret now: not being able to should end the start, not a sign-up. Raises `StartupError`."""
+        self._secret  # noqa: B018
 
     def issue(self, user_id: str, issued_at: float | None = None) -> dict[str, Any]:
         """Return `{access_token, token_type, expires_in}` for a user; `expires_in` in seconds."""
@@ -96,6 +103,8 @@ class Tokens:
         user_id = parse_id(claims["sub"])
         if user_id is None:
             raise Unauthorized("token_invalid", "The token's subject is not a UUID.")
+        if not 0 <= issued_at <= time.time() + CLOCK_SKEW:  # milliseconds, perhaps: such a token could not be revoked
+            raise Unauthorized("token_invalid", "The token's iat is not a time in seconds, or lies in the future.")
         return Identity(user_id, issued_at, expires_at, algorithm == "HS256" and claims.get("iss") == ISSUER)
 
     def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
@@ -195,6 +204,9 @@ def _kept_secret(path: Path) -> str:
             with suppress(FileExistsError):
                 os.link(draft, path)  # of two processes that start at once, one makes the secret
             draft.unlink()
-        return path.read_text().strip()
+        secret = path.read_text(errors="replace").strip()
     except OSError as error:
         raise StartupError(f"The token secret in {path} cannot be read or made: {error.strerror}.") from None
+    if len(secret) < 32:
+        raise StartupError(f"The token secret in {path} is shorter than 32 bytes: remove the file for a new one.")
+    return secret

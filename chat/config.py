@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
 from math import inf
+from pathlib import Path
 from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
@@ -59,7 +60,11 @@ class Config:
     supabase_public_anon: str = setting("", "The tutorial's setting; the server says which key it needs instead.")
     data_dir: str = setting(".data", "Where the embedded PostgreSQL lives when no other database is named.")
     storage_pool_size: int = setting(10, "Connections to the database, or to its API, kept by one process.")
-    storage_timeout: float = setting(10.0, "Seconds that one call of the database may take, waiting included.")
+    storage_timeout: float = setting(
+        10.0,
+        "Seconds that one call of the database may take, waiting for a connection included; a send waits as long at "
+        "most for those before it.",
+    )
 
     auth_mode: str = setting(
         "",
@@ -205,7 +210,8 @@ class Config:
             name: default if getattr(self, name) is None else getattr(self, name)
             for name, default in (RATE_LIMITS if auth_mode == "token" else dict.fromkeys(RATE_LIMITS, "")).items()
         }
-        return replace(self, auth_mode=auth_mode, signup=signup, jwt_jwks_url=jwks_url, **limits)
+        data_dir = str(Path(self.data_dir).expanduser())
+        return replace(self, auth_mode=auth_mode, signup=signup, jwt_jwks_url=jwks_url, data_dir=data_dir, **limits)
 
 
 def _parse(name: str, text: str, kind: type) -> Any:

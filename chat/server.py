@@ -15,11 +15,11 @@ from eventlet import wsgi
 from eventlet.queue import LightQueue
 from flask import Flask
 
-from .actions import sessions
 from .config import Config
 from .errors import StartupError
 from .extensions import socketio
 from .protocol import IDLE_TIMEOUT, STALL_TIMEOUT, Protocol
+from .sockets.watch import watch
 
 #: Seconds that requests under way get to finish when the server stops.
 DRAIN_TIMEOUT = 10
@@ -46,6 +46,7 @@ def _serve(app: Flask) -> None:
         signals = _signals()
         try:
             if _finishes(storage.open, signals):
+                app.extensions["tokens"].load_secret()
                 _announce(config, listener)
                 _serve_until_signal(app, listener, signals)
         finally:
@@ -87,7 +88,7 @@ def _serve_until_signal(app: Flask, listener: "Listener", signals: LightQueue) -
         debug=False,
     )
     accepting.link(lambda _: signals.put(None))
-    eventlet.spawn(sessions.watch, app)
+    eventlet.spawn(watch, app)
     signals.get()
     if accepting.dead:
         accepting.wait()  # raises what went wrong

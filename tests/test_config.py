@@ -13,6 +13,7 @@ from chat.auth import Tokens
 from chat.config import RATE_LIMITS, Config
 from chat.errors import ConfigError, StartupError
 from chat.limits import Limits
+from chat.storage import open_storage
 
 ROOT = Path(__file__).parents[1]
 NAMES = [field.name.upper() for field in fields(Config)]
@@ -252,3 +253,36 @@ def test_only_the_embedded_server_makes_a_secret_by_itself(tmp_path: Path, monke
     monkeypatch.chdir(tmp_path)
     assert not Tokens(Config.from_env({**POSTGRES, "AUTH_MODE": "open"})).signs
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "url", ["postgres://u:hun%ter2@h/x", "postgres://u:hunter2@[::1/x", "postgres://u:hun@ter2@h/x"]
+)
+def test_a_database_url_that_cannot_be_read_is_refused_without_its_password(url: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        open_storage(Config(database_url=url))
+    assert "%XX" in str(refused.value)
+    assert "ter2" not in str(refused.value)
+
+
+def test_a_data_directory_may_start_at_home() -> None:
+    assert Config.from_env({"DATA_DIR": "~/chat"}).data_dir == str(Path.home() / "chat")
+
+
+def test_a_kept_secret_that_is_too_short_ends_the_start(tmp_path: Path) -> None:
+    (tmp_path / "jwt_secret").write_text("short")
+    with pytest.raises(StartupError, match="32 bytes"):
+        Tokens(Config(data_dir=str(tmp_path))).load_secret()
+
+
+def test_flask_run_says_how_to_start_the_server(tmp_path: Path) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "flask", "--app", str(ROOT / "wsgi.py"), "run"],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"]},
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1
+    assert "python wsgi.py" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -54,8 +54,8 @@ def test_a_preflight_is_answered_without_a_token(make_app: Callable[..., Flask],
 
 
 def test_with_a_list_of_origins_only_those_may_call(make_app: Callable[..., Flask]) -> None:
-    client = make_app(cors_origins=f"{ORIGIN}/, http://localhost:8081").test_client()
-    for origin in (ORIGIN, "http://localhost:8081"):
+    client = make_app(cors_origins=f"{ORIGIN}/, http://localhost:8081, http://[::1]:8082").test_client()
+    for origin in (ORIGIN, "http://localhost:8081", "http://[::1]:8082"):
         for response in (client.get("/health", headers={"Origin": origin}), preflight(client, "/sync", "POST", origin)):
             assert response.headers["Access-Control-Allow-Origin"] == origin
             assert "Origin" in words(response.headers["Vary"])

@@ -211,6 +211,12 @@ def test_embedded_database_that_dies_is_started_again(make_server: Callable[...,
     conversation = api.conversation(ann, bob)
     sent = api.send(conversation, ann)
     pid_file = tmp_path / "data" / "postgres" / "postmaster.pid"
-    os.kill(int(pid_file.read_text().split()[0]), signal.SIGKILL)
-    assert within(PATIENCE, lambda: server.request("GET", "/ready").status == 200)
+    died = int(pid_file.read_text().split()[0])
+    os.kill(died, signal.SIGKILL)
+
+    def runs_again() -> bool:
+        is_ready = server.request("GET", "/ready").status == 200  # asked again and again: a call notices the death
+        return is_ready and int(pid_file.read_text().split()[0]) != died
+
+    assert within(PATIENCE, runs_again)
     assert [message["id"] for message in api.messages(conversation)] == [sent["id"]]

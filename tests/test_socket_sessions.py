@@ -21,8 +21,8 @@ import sys, runpy
 sys.path.insert(0, {root!r})
 import eventlet
 eventlet.monkey_patch()
-from chat.actions import sessions
-sessions.INTERVAL = 0.5
+from chat.sockets import watch
+watch.INTERVAL = 0.5
 runpy.run_path({wsgi!r}, run_name="__main__")
 """
 

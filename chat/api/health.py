@@ -1,23 +1,12 @@
-"""For operators: is the process alive, does the database answer; and the front page."""
+"""For operators: is the process alive, does the database answer."""
 
-from pathlib import Path
-
-from flask import Response, send_from_directory
+from flask import Response
 
 from ..schemas.health import HealthSchema
 from ..storage import storage
 from .blueprint import Blueprint, answer
 
-WEB = Path(__file__).parents[1] / "web"
-
 blueprint = Blueprint("health", __name__, description="For operators.")
-
-
-@blueprint.get("/")
-@blueprint.response(200, {"type": "string"}, content_type="text/html")
-def home() -> Response:
-    """Show the front page."""
-    return send_from_directory(WEB, "index.html")
 
 
 @blueprint.get("/health")

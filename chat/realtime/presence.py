@@ -80,9 +80,6 @@ class Presence:
     def __iter__(self) -> Iterator[tuple[str, Session]]:
         return iter(list(self._sessions.items()))
 
-    def __len__(self) -> int:
-        return len(self._sessions)
-
 
 #: The current app's presence.
 presence = cast(Presence, LocalProxy(lambda: current_app.extensions["presence"]))

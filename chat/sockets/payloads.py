@@ -1,5 +1,7 @@
 """How an event comes in: one object, checked by its schema, answered with a result or `{"error": problem}`."""
 
+import logging
+import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
@@ -9,6 +11,8 @@ from flask import g
 from marshmallow import EXCLUDE, Schema, ValidationError
 
 from ..errors import ValidationFailed, explain, flatten, problem, request_id
+
+log = logging.getLogger(__name__)
 
 Handler = Callable[[Any, dict[str, Any]], Any]
 
@@ -21,11 +25,18 @@ def receives(schema: type[Schema]) -> Callable[[Handler], Callable[..., Any]]:
         @wraps(handler)
         def handle(self: Any, *payload: Any) -> Any:
             g.request_id = str(uuid4())
+            started_at = time.perf_counter()
+            outcome = "ok"
             try:
                 self.spend(handler.__name__)
                 return handler(self, _load(loader, payload))
             except Exception as error:
-                return {"error": problem(explain(error), request_id())}
+                told = explain(error)
+                outcome = told.code
+                return {"error": problem(told, request_id())}
+            finally:
+                took = (time.perf_counter() - started_at) * 1000
+                log.info("socket %s %s %.1f ms [%s]", handler.__name__[3:], outcome, took, request_id())
 
         handle.schema = schema  # type: ignore[attr-defined]
         return handle

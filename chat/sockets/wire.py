@@ -13,15 +13,14 @@ import engineio.socket
 import socketio
 from engineio.exceptions import EngineIOError, SocketIsClosedError
 from engineio.packet import MESSAGE
-from eventlet.websocket import FailedConnectionError, RFC6455WebSocket
 from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT
+
+from .frames import Message, unmask
 
 log = logging.getLogger(__name__)
 
 #: Binary parts of one event. None of ours has any; whoever sends some is told so by the event's schema.
 MAX_ATTACHMENTS = 8
-#: Pieces, as they come from the network, of one WebSocket message of up to a mebibyte.
-MAX_PIECES = 1 << 14
 
 
 class Packet(socketio.packet.Packet):
@@ -52,26 +51,6 @@ class Packet(socketio.packet.Packet):
             return bool(super().add_attachment(attachment))
         except (LookupError, TypeError, RecursionError):
             raise ValueError("a placeholder without its attachment") from None
-
-
-class Message(RFC6455WebSocket.Message):
-    """A WebSocket message. Its fragments are bounded together; eventlet bounds each for itself."""
-
-    size = 0
-
-    def push(self, data: bytes, final: bool = False) -> None:
-        """Add a piece. Raises `FailedConnectionError`, which closes the connection, when it is all too much."""
-        self.size += len(data)
-        if self.size > self.max_frame_length or len(self.data) > MAX_PIECES:
-            raise FailedConnectionError(1009, "The message is too large.")
-        super().push(data, final)
-
-
-def unmask(data: bytes, mask: tuple[int, ...], length: int, offset: int = 0) -> bytes:
-    """Return `data` without its mask, as one large number: eventlet goes byte by byte, 0.3 s for a mebibyte."""
-    turned = bytes(mask[(offset + place) % 4] for place in range(4))
-    key = (turned * (length // 4 + 1))[:length]
-    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")
 
 
 class Socket(engineio.socket.Socket):

@@ -161,9 +161,10 @@ class Storage(ABC):
         )
 
     def send_message(self, conversation_id: str, actor: Actor, message: str, client_id: str | None) -> dict[str, Any]:
-        """Send a message; return `{message, recipients: [member id], repeated}`, the first answer for a repeated `client_id`.
+        """Send a message; return `{message, recipients: [member id], repeated}`.
 
-        Raises 404 conversation_not_found, also for whoever is no member.
+        With a `client_id` that was sent before, `message` is the first one and `repeated` is true. Raises 404
+        conversation_not_found, also for whoever is no member.
         """
         return self.call(
             "chat_send_message",

@@ -28,6 +28,9 @@ from .postgres import PostgresStorage
 
 log = logging.getLogger(__name__)
 
+#: Seconds in which a database that has died is started again, or given up until the next call.
+REVIVAL_TIMEOUT = 15
+
 
 class EmbeddedStorage(PostgresStorage):
     """Storage over a PostgreSQL of our own, which runs from `open()` or `migrate()` until `close()`."""
@@ -60,7 +63,7 @@ class EmbeddedPostgres:
     """The PostgreSQL in `data_dir`, shared by all processes of this machine that name the same directory."""
 
     def __init__(self, data_dir: Path) -> None:
-        self.data_dir = data_dir.expanduser().resolve()
+        self.data_dir = data_dir.resolve()
         self._cluster = Cluster(self.data_dir)
         self._in_use: IO[bytes] | None = None
         self._reviving = False
@@ -98,28 +101,43 @@ class EmbeddedPostgres:
             Thread(target=self._revive, daemon=True).start()
 
     def _revive(self) -> None:
-        try:
-            with self._starting_or_stopping():
-                if self._in_use is not None:
-                    self._cluster.ensure_running(alone=False)
-                    log.warning("the embedded database had died and was started again")
-        except (StartupError, OSError) as error:
-            log.error("%s", error)
-        finally:
-            self._reviving = False
+        failure: Exception | None = None
+
+        def try_once() -> bool:
+            nonlocal failure
+            try:
+                with self._starting_or_stopping():
+                    if self._in_use is not None:
+                        self._ensure_running(self._in_use)
+                return True
+            except (StartupError, OSError) as error:
+                failure = error
+                return False
+
+        # Children of the dead one linger for a moment, and PostgreSQL does not start beside them.
+        if within(REVIVAL_TIMEOUT, try_once, pause=1):
+            log.warning("the embedded database had died and runs again")
+        else:
+            log.error("the embedded database has died: %s", failure)
+        self._reviving = False
 
     def _start(self) -> None:
+        if self.data_dir.exists() and not self.data_dir.is_dir():
+            raise StartupError(f"The data directory {self.data_dir} cannot be used: it is a file.")
         self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
         with self._starting_or_stopping():
             self._in_use = _open_lock(self.data_dir / "postgres.users")
             atexit.register(self.stop)
             try:
-                alone = _try_lock(self._in_use)
-                fcntl.flock(self._in_use, fcntl.LOCK_SH)
-                self._cluster.ensure_running(alone)
+                self._ensure_running(self._in_use)
             except BaseException:  # also a Ctrl-C: what has been started must not be left behind
                 self._leave()
                 raise
+
+    def _ensure_running(self, in_use: IO[bytes]) -> None:
+        alone = _try_lock(in_use)
+        fcntl.flock(in_use, fcntl.LOCK_SH)
+        self._cluster.ensure_running(alone)
 
     def _leave(self) -> None:
         if self._in_use is None:  # another green thread was faster

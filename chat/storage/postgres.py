@@ -3,6 +3,7 @@
 import hashlib
 import logging
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,13 @@ from typing import Any
 os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ..config import Config
-from ..errors import StartupError, StorageUnavailable
+from ..errors import ConfigError, StartupError, StorageUnavailable
 from .base import SCHEMA_VERSION, Storage, failure
 
 MIGRATIONS = Path(__file__).parents[2] / "migrations.sql"
@@ -47,7 +49,7 @@ class PostgresStorage(Storage):
     def __init__(self, config: Config, database_url: str) -> None:
         self._timeout = config.storage_timeout
         self._connect_timeout = max(2, int(config.storage_timeout))
-        self._url = database_url
+        self._url = _readable(database_url)
         self._pool: ConnectionPool[Connection] = ConnectionPool(
             database_url,
             connection_class=Connection,
@@ -75,15 +77,17 @@ class PostgresStorage(Storage):
         self._pool.close()
 
     def call_text(self, function: str, **args: Any) -> str:
+        end = time.monotonic() + self._timeout
         names = ", ".join(f"{name} => %({name})s" for name in args)
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
+                connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
                 row = connection.execute(SQL(f"select public.{function}({names})::text"), values).fetchone()
                 assert row is not None
                 return row[0]
-        except PoolTimeout:
-            raise StorageUnavailable() from None
+        except PoolTimeout as error:
+            raise StorageUnavailable() from error
         except psycopg.Error as error:
             raise _failure(error) from error
 
@@ -140,6 +144,17 @@ def _refuse_waiting(pool: ConnectionPool[Connection]) -> None:
         each.fail(PoolTimeout())
 
 
+def _readable(database_url: str) -> str:
+    """Return the URL if libpq can read it. Raises `ConfigError`, not in libpq's words: they would show the password."""
+    try:
+        host = conninfo_to_dict(database_url).get("host") or ""
+    except psycopg.ProgrammingError:
+        host = "@"
+    if "@" in str(host):
+        raise ConfigError("DATABASE_URL cannot be read: write special characters of its password as %XX, @ as %40.")
+    return database_url
+
+
 def _failure(error: psycopg.Error) -> Exception:
     if error.sqlstate is None:  # from the driver itself: the connection broke, or could not be made
         return StorageUnavailable() if isinstance(error, psycopg.OperationalError) else error
@@ -153,7 +168,7 @@ def _applied(connection: Connection) -> tuple[int, str | None] | None:
 
 
 def _one_line(error: psycopg.Error) -> str:
-    text = error.diag.message_primary or str(error)
+    text = error.diag.message_primary or str(error).partition("\n")[0]
     if error.diag.message_detail:
         text += f" ({error.diag.message_detail.rstrip('.')})"
     return " ".join(text.split()).rstrip(".")
