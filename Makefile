@@ -35,10 +35,10 @@ $(VENV)/server: requirements.txt
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 run")' && \
 		$(PYTHON) -m venv --clear $(VENV); }
 	@echo "Installing what the server needs (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
 	@touch $@
 
 $(VENV)/tests: tests/requirements.txt $(VENV)/server
 	@echo "Installing what the tests need (once) ..."
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -r tests/requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
