@@ -17,8 +17,8 @@ from chat.app import create_app
 from chat.config import Config
 from tests.identity import SECRET, bearer, signed
 
-#: When tokens were issued: each later than the one before.
-MOMENTS = count(int(time.time()) + 60, 60)
+#: When tokens are issued: a minute ahead, and so later than whatever has been revoked.
+MOMENTS = (time.time() + 60 + number / 1000 for number in count())
 #: What only members may read.
 SECRETS = ("the group of ann and bob", "what ann told bob")
 

@@ -122,7 +122,7 @@ def test_both_clients_talk_to_each_other(
     api = Api(shared_server)
     ann, bob = api.users("ann", "bob")
     js = connect_js(shared_server, transports=transports)
-    assert js.hear("connect")["transport"] == transports[0]
+    assert js.hear("connect")["transport"] in transports  # it may have been upgraded by then
     assert js.call("join", {"id": ann["id"]}) == {"user": ann}
     python = connect(shared_server, bob)
 
