@@ -70,6 +70,10 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
         OPENAPI_VERSION="3.0.3",
         OPENAPI_URL_PREFIX="/",
         OPENAPI_JSON_PATH="openapi.json",
+        API_SPEC_OPTIONS={
+            "security": [{"bearer": []}],
+            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
+        },
     )
     app.url_map.converters["id"] = IdConverter
     app.extensions["storage"] = storage or open_storage(config)

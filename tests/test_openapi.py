@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from chat.auth import PUBLIC_ENDPOINTS
 from tests.client import Api
 
 FORM = "application/x-www-form-urlencoded"
@@ -79,6 +80,13 @@ def test_every_operation_describes_its_errors_as_problems(document: dict[str, An
             name = responses[status]["$ref"].rpartition("/")[2]
             (content,) = document["components"]["responses"][name]["content"].items()
             assert content == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+
+
+def test_what_needs_no_token_says_so(app: Flask, document: dict[str, Any]) -> None:
+    assert document["security"] == [{"bearer": []}]
+    assert "bearer" in document["components"]["securitySchemes"]
+    without = {operation["tags"][0] for _, _, operation in operations(document) if "security" in operation}
+    assert without == {endpoint.split(".")[0] for endpoint in PUBLIC_ENDPOINTS} - {"static", "api-docs"}
 
 
 def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:

@@ -10,6 +10,7 @@ blueprint = Blueprint("health", __name__, description="For operators.")
 
 
 @blueprint.get("/health")
+@blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def alive() -> Response:
     """Tell that the process is alive."""
@@ -17,6 +18,7 @@ def alive() -> Response:
 
 
 @blueprint.get("/ready")
+@blueprint.doc(security=[])
 @blueprint.response(200, HealthSchema)
 def ready() -> Response:
     """Tell that the database answers; 503 when it does not."""

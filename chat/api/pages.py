@@ -8,6 +8,7 @@ blueprint = Blueprint("pages", __name__, description="Pages for people.")
 
 
 @blueprint.get("/")
+@blueprint.doc(security=[])
 @blueprint.response(200, {"type": "string"}, content_type="text/html")
 def home() -> Response:
     """Show the front page."""

@@ -14,6 +14,7 @@ blueprint = Blueprint("users", __name__, description="Who takes part.")
 
 
 @blueprint.post("/users/create")
+@blueprint.doc(security=[{}, {"bearer": []}])
 @blueprint.arguments(CreateUserSchema)
 @blueprint.response(200, SignedUpSchema)
 def create_user(body: dict[str, Any]) -> Response:
