@@ -1,6 +1,8 @@
 """Fixtures: a real PostgreSQL with a fresh database for each test, the app on it, and the real server."""
 
 import fcntl
+import shutil
+import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +22,8 @@ from chat.storage.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
 from tests.client import Api
+from tests.gateway import SCRATCH, Gateway, storage_on
+from tests.identity import SECRET
 from tests.postgrest import PostgrestStandIn
 from tests.server import Device, Server
 
@@ -34,12 +38,13 @@ def one_at_a_time(path: Path) -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterator[str]:
+def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> Iterator[str]:
     """The URL of a PostgreSQL, one for all workers, with the template database in it."""
     shared = tmp_path_factory.getbasetemp()
     if worker_id != "master":
         shared = shared.parent
-    database = EmbeddedPostgres(shared / "data")
+    # Not under pytest's own directory: another run of root's would close that to the account that runs PostgreSQL.
+    database = EmbeddedPostgres(Path(tempfile.gettempdir(), f"chat-tests-{testrun_uid}"))
     with one_at_a_time(shared / "template.lock"):
         url = database.start()
         with psycopg.connect(url, autocommit=True) as connection:
@@ -53,7 +58,10 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> Iterato
                 connection.execute(f"create database {TEMPLATE}")
                 PostgresStorage(Config(), make_conninfo(url, dbname=TEMPLATE)).migrate()
     yield url
-    database.stop()
+    with one_at_a_time(shared / "template.lock"):
+        database.stop()
+        if not database.is_running():
+            shutil.rmtree(database.data_dir)
 
 
 @contextmanager
@@ -112,6 +120,22 @@ def postgrest(database_url: str) -> Iterator[PostgrestStandIn]:
         yield stand_in
 
 
+@pytest.fixture
+def scratch(postgrest: PostgrestStandIn, sql: Callable[..., Any]) -> Iterator[SupabaseStorage]:
+    """The driver on a database that holds nothing but SCRATCH."""
+    sql(SCRATCH)
+    storage = storage_on(postgrest.url, postgrest.service_role_key, storage_pool_size=4, storage_timeout=5)
+    yield storage
+    storage.close()
+
+
+@pytest.fixture
+def gateway() -> Iterator[Gateway]:
+    gateway = Gateway()
+    yield gateway
+    gateway.close()
+
+
 @pytest.fixture(params=["postgres", "supabase"])
 def storage(request: pytest.FixtureRequest, database_url: str) -> Iterator[Storage]:
     """The storage, through each of the two drivers."""
@@ -163,6 +187,38 @@ def api(client: FlaskClient) -> Api:
 
 
 @pytest.fixture
+def make_api(make_app: Callable[..., Flask]) -> Callable[..., Api]:
+    """A function that makes an app in token mode and returns its client; settings are keyword arguments."""
+
+    def make(**settings: Any) -> Api:
+        settings = {"auth_mode": "token", "jwt_secret": SECRET, "rate_limit_signup": ""} | settings
+        return Api(make_app(**settings).test_client())
+
+    return make
+
+
+@pytest.fixture
+def ann(api: Api) -> dict[str, Any]:
+    """A user."""
+    return api.user("ann")
+
+
+@pytest.fixture
+def bob(api: Api) -> dict[str, Any]:
+    """Another user."""
+    return api.user("bob")
+
+
+@pytest.fixture
+def talk(api: Api, ann: dict[str, Any], bob: dict[str, Any]) -> dict[str, Any]:
+    """A conversation of Ann and Bob with three messages of Ann's, as Bob knows it."""
+    opened = api.conversation(ann, bob)
+    for text in ("one", "two", "three"):
+        api.send(opened, ann, text)
+    return api.sync(bob)["conversations"][0]
+
+
+@pytest.fixture
 def make_server(make_database: Callable[..., str], tmp_path: Path) -> Iterator[Callable[..., Server]]:
     """A function that starts the real server in a process of its own; settings are environment variables."""
     servers = []
@@ -187,10 +243,18 @@ def server(make_server: Callable[..., Server]) -> Server:
 
 
 @pytest.fixture(scope="module")
-def shared_server(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The real server in open mode, started once for a file whose tests each make users of their own."""
+def server_settings() -> dict[str, str]:
+    """The settings of `shared_server`; a file may have others."""
+    return {"AUTH_MODE": "open"}
+
+
+@pytest.fixture(scope="module")
+def shared_server(
+    cluster: str, tmp_path_factory: pytest.TempPathFactory, server_settings: dict[str, str]
+) -> Iterator[Server]:
+    """The real server, started once for a file whose tests each make users of their own."""
     with databases(cluster) as make:
-        server = Server(tmp_path_factory.mktemp("server"), {"AUTH_MODE": "open", "DATABASE_URL": make()})
+        server = Server(tmp_path_factory.mktemp("server"), {**server_settings, "DATABASE_URL": make()})
         server.start()
         yield server
         server.stop()

@@ -16,17 +16,6 @@ from tests.identity import HOUR, SECRET, Provider, SigningKey, bearer, claims, f
 
 
 @pytest.fixture
-def make_api(make_app: Callable[..., Flask]) -> Callable[..., Api]:
-    """A function that makes an app in token mode and returns its client; settings are keyword arguments."""
-
-    def make(**settings: Any) -> Api:
-        settings = {"auth_mode": "token", "jwt_secret": SECRET, "rate_limit_signup": ""} | settings
-        return Api(make_app(**settings).test_client())
-
-    return make
-
-
-@pytest.fixture
 def api(make_api: Callable[..., Api]) -> Api:
     """The client of an app in token mode that signs tokens itself."""
     return make_api()

@@ -80,7 +80,7 @@ def crash(directory: Path) -> None:
     pid = postmaster(directory)
     os.kill(pid, signal.SIGKILL)
     deadline = time.monotonic() + 10
-    while EmbeddedPostgres(directory)._cluster.is_listening():
+    while EmbeddedPostgres(directory).is_running():
         assert time.monotonic() < deadline
         time.sleep(0.05)
 

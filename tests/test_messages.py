@@ -13,16 +13,6 @@ UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
 
 @pytest.fixture
-def ann(api: Api) -> dict[str, Any]:
-    return api.user("ann")
-
-
-@pytest.fixture
-def bob(api: Api) -> dict[str, Any]:
-    return api.user("bob")
-
-
-@pytest.fixture
 def conversation(api: Api, ann: dict[str, Any], bob: dict[str, Any]) -> dict[str, Any]:
     """One of ann and bob."""
     return api.conversation(ann, bob)

@@ -16,16 +16,6 @@ Json = dict[str, Any]
 
 
 @pytest.fixture
-def ann(api: Api) -> Json:
-    return api.user("ann")
-
-
-@pytest.fixture
-def bob(api: Api) -> Json:
-    return api.user("bob")
-
-
-@pytest.fixture
 def talk(api: Api, ann: Json, bob: Json) -> Json:
     """A conversation of Ann and Bob with five messages of Ann's."""
     conversation = api.conversation(ann, bob)

@@ -5,21 +5,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from flask import Flask
 
 from tests.client import Api
-from tests.identity import SECRET, Provider, SigningKey, bearer, signed
-
-
-@pytest.fixture
-def make_api(make_app: Callable[..., Flask]) -> Callable[..., Api]:
-    """A function that makes an app in token mode and returns its client; settings are keyword arguments."""
-
-    def make(**settings: Any) -> Api:
-        settings = {"auth_mode": "token", "jwt_secret": SECRET, "rate_limit_signup": ""} | settings
-        return Api(make_app(**settings).test_client())
-
-    return make
+from tests.identity import Provider, SigningKey, bearer, signed
 
 
 @pytest.fixture

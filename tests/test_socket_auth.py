@@ -1,6 +1,6 @@
 """Identity over Socket.IO, on the real server: the handshake, and every event for every caller."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 from uuid import uuid4
 
@@ -8,7 +8,6 @@ import pytest
 
 from chat.sockets.namespace import ChatNamespace
 from tests.client import Api
-from tests.conftest import databases
 from tests.identity import (
     SECRET,
     TOKEN_MODE,
@@ -24,13 +23,13 @@ from tests.server import Device, Server
 
 
 @pytest.fixture(scope="module")
-def server(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server in token mode, started once; every test makes its own users."""
-    with databases(cluster) as make:
-        server = Server(tmp_path_factory.mktemp("server"), {**TOKEN_MODE, "DATABASE_URL": make()})
-        server.start()
-        yield server
-        server.stop()
+def server_settings() -> dict[str, str]:
+    return TOKEN_MODE
+
+
+@pytest.fixture(scope="module")
+def server(shared_server: Server) -> Server:
+    return shared_server
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import engineio
@@ -11,7 +11,6 @@ import urllib3
 from socketio.exceptions import ConnectionError as Refused
 
 from tests.client import Api
-from tests.conftest import databases
 from tests.identity import SECRET, TOKEN_MODE, bearer, error_code, handshake, refusal, signed
 from tests.server import WSGI, Device, Server
 
@@ -28,13 +27,13 @@ runpy.run_path({wsgi!r}, run_name="__main__")
 
 
 @pytest.fixture(scope="module")
-def server(cluster: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Server]:
-    """The server in token mode, started once; every test makes its own users."""
-    with databases(cluster) as make:
-        server = Server(tmp_path_factory.mktemp("server"), {**TOKEN_MODE, "DATABASE_URL": make()})
-        server.start()
-        yield server
-        server.stop()
+def server_settings() -> dict[str, str]:
+    return TOKEN_MODE
+
+
+@pytest.fixture(scope="module")
+def server(shared_server: Server) -> Server:
+    return shared_server
 
 
 @pytest.fixture

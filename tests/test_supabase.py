@@ -1,8 +1,7 @@
 """The API driver: supabase-py over HTTP, what its errors become, and the sentences with which it will not start."""
 
 import socket
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable
 from unittest.mock import Mock
 
 import jwt
@@ -11,7 +10,7 @@ import pytest
 from chat.errors import ChatError, ConfigError, StartupError, StorageFault, StorageUnavailable
 from chat.storage.base import SCHEMA_VERSION
 from chat.storage.supabase import SupabaseStorage
-from tests.gateway import SCRATCH, Gateway, storage_on
+from tests.gateway import Gateway, storage_on
 from tests.postgrest import PostgrestStandIn
 
 
@@ -19,22 +18,6 @@ from tests.postgrest import PostgrestStandIn
 def database_url(make_database: Callable[..., str]) -> str:
     """The URL of a database without the product's schema."""
     return make_database("template1")
-
-
-@pytest.fixture
-def scratch(postgrest: PostgrestStandIn, sql: Callable[..., Any]) -> Iterator[SupabaseStorage]:
-    """The driver on a database that holds nothing but SCRATCH."""
-    sql(SCRATCH)
-    storage = storage_on(postgrest.url, postgrest.service_role_key, storage_pool_size=4, storage_timeout=5)
-    yield storage
-    storage.close()
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    gateway = Gateway()
-    yield gateway
-    gateway.close()
 
 
 # results and errors

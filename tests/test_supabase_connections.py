@@ -7,13 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from chat.errors import StorageUnavailable
 from chat.storage.supabase import SupabaseStorage
-from tests.gateway import SCRATCH, Gateway, storage_on
+from tests.gateway import Gateway, storage_on
 from tests.postgrest import PostgrestStandIn
 
 
@@ -21,22 +20,6 @@ from tests.postgrest import PostgrestStandIn
 def database_url(make_database: Callable[..., str]) -> str:
     """The URL of a database without the product's schema."""
     return make_database("template1")
-
-
-@pytest.fixture
-def scratch(postgrest: PostgrestStandIn, sql: Callable[..., Any]) -> Iterator[SupabaseStorage]:
-    """The driver on a database that holds nothing but SCRATCH."""
-    sql(SCRATCH)
-    storage = storage_on(postgrest.url, postgrest.service_role_key, storage_pool_size=4, storage_timeout=5)
-    yield storage
-    storage.close()
-
-
-@pytest.fixture
-def gateway() -> Iterator[Gateway]:
-    gateway = Gateway()
-    yield gateway
-    gateway.close()
 
 
 @pytest.fixture

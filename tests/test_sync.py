@@ -26,25 +26,6 @@ def texts(messages: list[Json]) -> list[str]:
     return [message["message"] for message in messages]
 
 
-@pytest.fixture
-def ann(api: Api) -> Json:
-    return api.user("ann")
-
-
-@pytest.fixture
-def bob(api: Api) -> Json:
-    return api.user("bob")
-
-
-@pytest.fixture
-def talk(api: Api, ann: Json, bob: Json) -> Json:
-    """A conversation of Ann and Bob with three messages of Ann's, as Bob knows it."""
-    opened = api.conversation(ann, bob)
-    for text in ("one", "two", "three"):
-        api.send(opened, ann, text)
-    return api.sync(bob)["conversations"][0]
-
-
 def test_unknown_conversation_comes_whole(api: Api, ann: Json, bob: Json, talk: Json) -> None:
     assert talk.keys() == WHOLE
     assert texts(talk["messages"]) == ["one", "two", "three"]

@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from tests.client import Api
 
 Json = dict[str, Any]
@@ -19,25 +17,6 @@ def delete(sql: Sql, message: Json) -> None:
         message["conversation_id"],
         message["id"],
     )
-
-
-@pytest.fixture
-def ann(api: Api) -> Json:
-    return api.user("ann")
-
-
-@pytest.fixture
-def bob(api: Api) -> Json:
-    return api.user("bob")
-
-
-@pytest.fixture
-def talk(api: Api, ann: Json, bob: Json) -> Json:
-    """A conversation of Ann and Bob with three messages of Ann's, as Bob knows it."""
-    opened = api.conversation(ann, bob)
-    for text in ("one", "two", "three"):
-        api.send(opened, ann, text)
-    return api.sync(bob)["conversations"][0]
 
 
 def test_deleted_message_is_a_tombstone(api: Api, ann: Json, bob: Json, talk: Json, sql: Sql) -> None:

@@ -73,6 +73,10 @@ class EmbeddedPostgres:
         """The database's libpq URL, known before it runs."""
         return self._cluster.url
 
+    def is_running(self) -> bool:
+        """Whether the database runs, for whomever."""
+        return self._cluster.is_listening()
+
     def start(self) -> str:
         """Make sure that the database runs, creating it the first time, and return its libpq URL.
 
@@ -96,7 +100,7 @@ class EmbeddedPostgres:
 
     def revive(self) -> None:
         """Start the database again, in the background, if it has died: nobody else watches over it."""
-        if self._in_use is not None and not self._reviving and not self._cluster.is_listening():
+        if self._in_use is not None and not self._reviving and not self.is_running():
             self._reviving = True
             Thread(target=self._revive, daemon=True).start()
 
