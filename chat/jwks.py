@@ -24,7 +24,7 @@ KEYS_LIFETIME = 600.0
 class KeySet:
     """Keys by their `kid`: fetched when first needed, again when an unknown one appears or they are old.
 
-    While the provider is down the last good keys stay in use, and nobody waits for it.
+    While the provider is down the last good keys stay in use, and nobody with a known key waits for it.
     """
 
     def __init__(self, url: str, timeout: float = 5.0) -> None:
@@ -39,7 +39,7 @@ class KeySet:
         """Return the key named `kid` (a set of one needs no name). Raises 401 token_invalid when there is none."""
         if self._find(kid) is None:
             self._fetch()
-        elif time.monotonic() > max(self._old_at, self._next_fetch):
+        elif time.monotonic() > max(self._old_at, self._next_fetch) and not self._fetching.locked():
             Thread(target=self._fetch, daemon=True).start()
         key = self._find(kid)
         if key is None:
