@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format bench soak clean
+.PHONY: run test lint format sql bench soak clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -11,6 +11,7 @@ test: $(VENV)/tests
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 lint: $(VENV)/tests
+	@$(BIN)/python sql/build.py --check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -18,6 +19,10 @@ lint: $(VENV)/tests
 format: $(VENV)/tests
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
+
+# migrations.sql from the files of sql/.
+sql:
+	@$(PYTHON) sql/build.py
 
 bench: $(VENV)/tests
 	@$(BIN)/python bench/send.py $(ARGS)

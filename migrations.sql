@@ -1,17 +1,22 @@
--- The chat database: tables, indexes, functions by resource, grants.
+-- The chat database: tables, indexes, functions, grants. Made by `make sql` from sql/; do not edit.
 --
 -- Safe to apply again and again: to an empty database, to one that an earlier release made, and to the one of the
 -- tutorial (`users`, `conversations`, `user_conversation`, `messages`), which is upgraded in place. Needs PostgreSQL 15
--- and no extension. The whole file pastes into Supabase's SQL editor. It is one transaction: all of it or nothing.
+-- and no extension. The whole file pastes into Supabase's SQL editor.
+--
+-- Each part is one transaction, and may be applied while servers work on the database. A step changes tables, is applied
+-- once, and waits 3 s at most for its lock: where a step gives up, nothing of it was done; apply the file again. The
+-- functions follow: replacing them locks no table.
 
+
+-- >>> prepare
 begin;
-
 set local client_min_messages = warning;
-set local lock_timeout = '30s';
-set local statement_timeout = 0;  -- a big database takes its time
-do $$ begin perform pg_advisory_xact_lock(7243691); end $$;  -- two servers that start at once migrate in turn
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 
--- The release that this database belongs to; file_hash spares a server the work when nothing has changed.
+-- The release that this database belongs to.
 create table if not exists public.chat_schema (
     only_row boolean primary key default true check (only_row),
     version integer not null,
@@ -19,15 +24,30 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 1) then
+    if exists (select from public.chat_schema where version > 7) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
 end $$;
 
+commit;
 
--- Tables ------------------------------------------------------------------------------------------------------------
--- First the tutorial's columns, then what this product adds: a fresh database and an upgraded one end up the same.
+
+-- >>> step 1 tutorial
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 1) then
+        return;
+    end if;
+
+-- The tutorial's tables, as they are or made now, and what this product adds to them: a fresh database and an upgraded
+-- one end up the same. It locks the tutorial's tables: about 3 s for each 100,000 messages.
 
 create table if not exists public.users (
     id uuid primary key,
@@ -63,7 +83,7 @@ create table if not exists public.chat_set_aside (
 );
 
 -- The tutorial wrote UTC into columns without a zone. `users` is locked first, as every function reads it first: this
--- file and the calls under way wait for each other there, and never in a circle.
+-- step and the calls under way wait for each other there, and never in a circle.
 do $$
 declare
     v_table text;
@@ -97,7 +117,7 @@ alter table public.messages
     add column if not exists client_id text,                     -- names the send, so that a retry is done once
     add column if not exists deleted_at timestamptz;             -- the message is gone, its number stays
 
--- The tutorial's rows, once: afterwards this database has a version. Rows that point nowhere and memberships that stand
+-- The tutorial's rows. Rows that point nowhere and memberships that stand
 -- twice are set aside. Messages get their numbers in the order in which they were written. Members, who had no read
 -- state, have read everything; the owner, whom the tutorial did not make a member, is one.
 set local client_min_messages = notice;
@@ -105,10 +125,6 @@ do $$
 declare
     v_count integer;
 begin
-    if exists (select from public.chat_schema) then
-        return;
-    end if;
-
     with gone as (
         delete from public.messages where conversation_id is null or user_id is null returning *
     )
@@ -231,141 +247,220 @@ exception
         raise warning 'pg_trgm is not available (%): user search scans the table', sqlerrm;
 end $$;
 
+    insert into public.chat_schema (version) values (1)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
 
--- Functions ---------------------------------------------------------------------------------------------------------
--- Functions are code: all of them are dropped and made anew, so that a changed signature leaves no overload behind.
--- What the server calls is `security definer` with an empty search_path; helpers are plain SQL that the planner inlines.
--- Errors: SQLSTATE PTnnn is HTTP status nnn, the message is the code that clients see.
+commit;
 
-do $$
-declare
-    v_function regprocedure;
+
+-- >>> step 2 conversation_changes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
 begin
-    for v_function in
-        select oid::regprocedure from pg_proc
-        where pronamespace = 'public'::regnamespace and proname like 'chat\_%' and prokind = 'f'
-    loop
-        execute format('drop function %s', v_function);
-    end loop;
-end $$;
+    if exists (select from public.chat_schema where version >= 2) then
+        return;
+    end if;
 
-create function public.chat_schema_version() returns json
-language sql stable security definer set search_path = ''
-as $$ select to_json(version) from public.chat_schema $$;
+-- audience_version grows with every change of the members; changed_in is the transaction of the row's last change.
+alter table public.conversations
+    add column audience_version bigint not null default 1,
+    add column changed_in xid8;
+alter table public.conversations alter column changed_in set default pg_current_xact_id();
 
--- One form for every time: UTC with offset, always six digits, whatever the session's time zone.
-create function public.chat_time(p_time timestamptz) returns text
-language sql stable
-as $$ select to_char(p_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') $$;
-
--- The keys of one JSON object, then those of another; as text, so that they keep their order.
-create function public.chat_merge(p_first json, p_second json) returns json
-language sql immutable
-as $$ select (left(p_first::text, -1) || ', ' || substr(p_second::text, 2))::json $$;
-
--- Where an answer of many conversations ends: messages may be long, and whoever has been away for long asks for many.
-create function public.chat_page_bytes() returns integer
-language sql immutable
-as $$ select 2 * 1024 * 1024 $$;
-
-
--- users
-
-create function public.chat_user_json(p_user public.users) returns json
-language sql stable
+create function public.chat_stamp_change() returns trigger
+language plpgsql set search_path = ''
 as $$
-    select json_build_object(
-        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at)
-    )
-$$;
-
--- The acting user. p_issued_at is when the token was issued (Unix seconds), null when no token speaks for the user.
-create function public.chat_require_user(p_user_id uuid, p_issued_at double precision) returns public.users
-language plpgsql stable set search_path = ''
-as $$
-declare
-    v_user public.users;
 begin
-    select * into v_user from public.users where id = p_user_id;
-    if not found then
-        raise exception using errcode = 'PT404', message = 'user_not_found';
-    end if;
-    if to_timestamp(p_issued_at) < v_user.tokens_valid_from then
-        raise exception using errcode = 'PT401', message = 'token_invalid', detail = 'The token has been revoked.';
-    end if;
-    return v_user;
+    new.changed_in := pg_current_xact_id();
+    return new;
 end $$;
+create trigger chat_stamp_change before update on public.conversations
+    for each row execute function public.chat_stamp_change();
 
--- With p_user_id (the subject of an identity provider's token) the profile of that id is made, or renamed.
-create function public.chat_create_user(p_username text, p_user_id uuid, p_issued_at double precision) returns json
+    insert into public.chat_schema (version) values (2)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 3 member_changes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 3) then
+        return;
+    end if;
+
+-- joined_in is the transaction that added the member, changed_in that of the row's last change.
+alter table public.user_conversation
+    add column joined_in xid8,
+    add column changed_in xid8;
+alter table public.user_conversation
+    alter column joined_in set default pg_current_xact_id(),
+    alter column changed_in set default pg_current_xact_id();
+create trigger chat_stamp_change before update on public.user_conversation
+    for each row execute function public.chat_stamp_change();
+
+    insert into public.chat_schema (version) values (3)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 4 message_changes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 4) then
+        return;
+    end if;
+
+alter table public.messages
+    add column changed_in xid8;
+alter table public.messages alter column changed_in set default pg_current_xact_id();
+create trigger chat_stamp_change before update on public.messages
+    for each row execute function public.chat_stamp_change();
+
+    insert into public.chat_schema (version) values (4)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 5 former_members
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 5) then
+        return;
+    end if;
+
+-- Who was a member: the user's next sync says that the conversation is gone.
+create table public.chat_former_members (
+    user_id uuid not null references public.users (id) on delete cascade,
+    conversation_id uuid not null,
+    changed_in xid8 not null default pg_current_xact_id(),
+    primary key (user_id, conversation_id)
+);
+
+create function public.chat_keep_former_members() returns trigger
 language plpgsql security definer set search_path = ''
 as $$
-declare
-    v_user public.users;
 begin
-    insert into public.users (id, username)
-    values (coalesce(p_user_id, gen_random_uuid()), p_username)
-    on conflict (id) do update set username = excluded.username
-    returning * into v_user;
-    perform public.chat_require_user(v_user.id, p_issued_at);
-    return public.chat_user_json(v_user);
+    insert into public.chat_former_members (user_id, conversation_id)
+    select gone.user_id, gone.conversation_id from gone
+    where exists (select from public.users as u where u.id = gone.user_id)  -- the user may be deleted with its rows
+    on conflict (user_id, conversation_id) do update set changed_in = pg_current_xact_id();
+    return null;
 end $$;
+create trigger chat_keep_former_members after delete on public.user_conversation
+    referencing old table as gone for each statement execute function public.chat_keep_former_members();
 
-create function public.chat_get_user(p_user_id uuid, p_issued_at double precision) returns json
-language sql stable security definer set search_path = ''
-as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
+    insert into public.chat_schema (version) values (5)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
-create function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
-language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
-as $$
-declare
-    v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+commit;
+
+
+-- >>> step 6 jobs
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
 begin
-    perform public.chat_require_user(p_user_id, p_issued_at);
-    if v_pattern is null then
-        return (
-            select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id order by username, id limit 50) as u
-        );
+    if exists (select from public.chat_schema where version >= 6) then
+        return;
     end if;
-    return (
-        select coalesce(json_agg(public.chat_user_json(u)), '[]')
-        from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id order by username, id limit 50
-        ) as u
-    );
-end $$;
+
+-- Work for later, or for another process: written in the transaction that asks for it, claimed by a runner.
+create table public.chat_jobs (
+    id bigint generated always as identity primary key,
+    kind text not null,
+    payload jsonb not null default '{}',
+    key text unique,                       -- at most one job with this key
+    state text not null default 'waiting' check (state in ('waiting', 'running', 'dead')),
+    run_at timestamptz not null default now(),
+    attempts integer not null default 0,
+    claimed_by text,                       -- the process that runs it
+    claimed_until timestamptz,             -- afterwards that process counts as gone
+    last_error text,
+    created_at timestamptz not null default now()
+);
+create index chat_jobs_due on public.chat_jobs (run_at) where state = 'waiting';
+create index chat_jobs_claimed on public.chat_jobs (claimed_until) where state = 'running';
+
+    insert into public.chat_schema (version) values (6)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
 
 
--- tokens
+-- >>> step 7 stamps
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 
-create function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double precision) returns json
-language plpgsql security definer set search_path = ''
-as $$
-declare
-    -- Later than the token at hand, whatever the clock of the machine that issued it says.
-    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
+do $step$
 begin
-    perform public.chat_require_user(p_user_id, p_issued_at);
-    update public.users set tokens_valid_from = v_revoked_at where id = p_user_id;
-    return json_build_object('user_id', p_user_id, 'revoked_at', extract(epoch from v_revoked_at));
-end $$;
+    if exists (select from public.chat_schema where version >= 7) then
+        return;
+    end if;
 
--- The revocations of the last p_seconds, for the processes that hold the users' sockets.
-create function public.chat_list_revocations(p_seconds double precision) returns json
-language sql stable security definer set search_path = ''
-as $$
-    select coalesce(json_agg(json_build_object(
-        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
-    )), '[]')
-    from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
-$$;
+-- What `migrate` compares with the file: the hash of its functions, and the oldest code that this schema serves.
+alter table public.chat_schema
+    add column if not exists functions_hash text,
+    add column if not exists oldest_code integer;
+
+    insert into public.chat_schema (version) values (7)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
 
 
--- conversations
+-- >>> functions 9e4dd7acae0d644a
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+set local check_function_bodies = off;  -- they name each other in any order
 
-create function public.chat_conversation_json(p_conversation public.conversations) returns json
+
+-- conversations -----------------------------------------------------------------------------------------------------
+
+create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
 language sql stable
 as $$
     select json_build_object(
@@ -375,7 +470,7 @@ as $$
     )
 $$;
 
-create function public.chat_participants_json(p_conversation_id uuid) returns json
+create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
 language sql stable
 as $$
     select json_agg(public.chat_user_json(u) order by u.username, u.id)
@@ -383,12 +478,19 @@ as $$
     where m.conversation_id = p_conversation_id
 $$;
 
-create function public.chat_member_ids(p_conversation_id uuid) returns json
-language sql stable
-as $$ select json_agg(user_id) from public.user_conversation where conversation_id = p_conversation_id $$;
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object(
+        'audience_version', c.audience_version,
+        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+    )
+    from public.conversations as c where c.id = p_conversation_id
+$$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
-create function public.chat_counters_json(p_conversation public.conversations, p_member public.user_conversation) returns json
+create or replace function public.chat_counters_json(p_conversation public.conversations, p_member public.user_conversation) returns json
 language sql stable
 as $$
     select json_build_object(
@@ -398,7 +500,7 @@ as $$
 $$;
 
 -- p_messages: the messages to show, a JSON array.
-create function public.chat_member_conversation_json(
+create or replace function public.chat_member_conversation_json(
     p_conversation public.conversations, p_member public.user_conversation, p_messages json
 ) returns json
 language sql stable
@@ -412,7 +514,7 @@ as $$
 $$;
 
 -- A conversation that the user does not belong to is not told from one that does not exist.
-create function public.chat_require_member(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns void
+create or replace function public.chat_require_member(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns void
 language plpgsql stable set search_path = ''
 as $$
 begin
@@ -424,38 +526,79 @@ begin
     end if;
 end $$;
 
-create function public.chat_create_conversation(
-    p_user_id uuid, p_issued_at double precision, p_participant_ids uuid[], p_name text
+-- Lock a conversation for a change by one of its members, and return it. Changes of a conversation follow one another:
+-- versions and numbers without a gap, given in the order of the commits.
+create or replace function public.chat_lock_conversation(p_conversation_id uuid, p_user_id uuid) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+begin
+    -- Only a member may take the lock: a stranger must not hold up the others.
+    select * into v_conversation from public.conversations as c
+    where c.id = p_conversation_id and exists (
+        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
+    )
+    for no key update;
+    -- Asked again with the lock: the member may have been removed while it waited.
+    if not found or not exists (
+        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+    ) then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_conversation;
+end $$;
+
+-- Give a locked conversation its next version, with p_messages new numbers, and return it.
+create or replace function public.chat_next_version(
+    p_conversation_id uuid, p_messages integer, p_members_changed boolean
+) returns public.conversations
+language sql
+as $$
+    update public.conversations
+    set version = version + 1,
+        last_seq = last_seq + p_messages,
+        audience_version = audience_version + p_members_changed::integer,
+        -- strictly later than the message before, whatever the clock does: `last_message_date` can miss nothing
+        last_activity_at = case
+            when p_messages > 0 then greatest(clock_timestamp(), last_activity_at + interval '1 microsecond')
+            else last_activity_at
+        end
+    where id = p_conversation_id
+    returning *
+$$;
+
+-- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
+create or replace function public.chat_create_conversation(
+    p_user_id uuid, p_issued_at double precision, p_draft jsonb
 ) returns json
 language plpgsql security definer set search_path = ''
 as $$
 declare
     v_conversation public.conversations;
+    v_listed_ids uuid[] := array(select id::uuid from jsonb_array_elements_text(p_draft -> 'participant_ids') as id);
     v_unknown uuid;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
-    select id into v_unknown from unnest(p_participant_ids) as id
+    select id into v_unknown from unnest(v_listed_ids) as id
     where not exists (select from public.users as u where u.id = id.id) limit 1;
     if found then
         raise exception using errcode = 'PT404', message = 'user_not_found', detail = 'There is no user ' || v_unknown || '.';
     end if;
     insert into public.conversations (name, owner_user_id, created_at, last_activity_at)
-    values (p_name, p_user_id, now(), now())
+    values (p_draft ->> 'name', p_user_id, now(), now())
     returning * into v_conversation;
     insert into public.user_conversation (conversation_id, user_id)
-    select v_conversation.id, id from unnest(p_participant_ids || p_user_id) as id group by id;
-    return json_build_object(
-        'conversation', public.chat_merge(
-            public.chat_conversation_json(v_conversation),
-            json_build_object('participants', public.chat_participants_json(v_conversation.id))
-        ),
-        'recipients', (select coalesce(json_agg(distinct id), '[]') from unnest(p_participant_ids) as id)
-    );
+    select v_conversation.id, id from unnest(v_listed_ids || p_user_id) as id group by id;
+    return public.chat_change_json(true, v_conversation.audience_version, public.chat_merge(
+        public.chat_conversation_json(v_conversation),
+        json_build_object('participants', public.chat_participants_json(v_conversation.id))
+    ));
 end $$;
 
 -- A page of the user's conversations, the most recently active first; p_before_at and p_before_id are the cursor.
 -- It ends after p_limit conversations or after two mebibytes: `next` leads on.
-create function public.chat_list_conversations(
+create or replace function public.chat_list_conversations(
     p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer,
     p_before_at timestamptz, p_before_id uuid
 ) returns json
@@ -484,7 +627,7 @@ begin
             exit;
         end if;
         v_item := public.chat_member_conversation_json(
-            v_row.c, v_row.m, public.chat_newest_messages_json(v_row.id, p_message_limit)
+            v_row.c, v_row.m, public.chat_newest_messages_json(v_row.c, p_message_limit)
         );
         v_items := v_items || v_item;
         v_bytes := v_bytes + octet_length(v_item::text);
@@ -494,10 +637,25 @@ begin
 end $$;
 
 
--- messages
+-- jobs --------------------------------------------------------------------------------------------------------------
+
+-- Jobs are claimed by one process at a time, and by no other before claimed_until.
+
+create or replace function public.chat_job_json(p_job public.chat_jobs) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_job.id, 'kind', p_job.kind, 'payload', p_job.payload, 'key', p_job.key, 'state', p_job.state,
+        'run_at', public.chat_time(p_job.run_at), 'attempts', p_job.attempts, 'claimed_by', p_job.claimed_by,
+        'last_error', p_job.last_error, 'created_at', public.chat_time(p_job.created_at)
+    )
+$$;
+
+
+-- messages ----------------------------------------------------------------------------------------------------------
 
 -- A deleted message keeps its place and its number, without its text.
-create function public.chat_message_json(p_message public.messages, p_author public.users) returns json
+create or replace function public.chat_message_json(p_message public.messages, p_author public.users) returns json
 language sql stable
 as $$
     select json_build_object(
@@ -510,27 +668,39 @@ as $$
     )
 $$;
 
--- The messages numbered p_first to p_last, oldest first. Numbers have no gap, so every page is such a range.
-create function public.chat_messages_json(p_conversation_id uuid, p_first bigint, p_last bigint) returns json
+-- The messages numbered p_first to p_last, oldest first, as many as fit into p_bytes: those nearest to p_anchor, at least
+-- one. Numbers have no gap, so every page is such a range; first_seq and last_seq are the range that was taken.
+create or replace function public.chat_message_range(
+    p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
+    out first_seq bigint, out last_seq bigint, out items json
+)
 language sql stable
 as $$
-    select coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
-    from public.messages as m
-    -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
-    cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-    where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+    with found as (
+        select m.seq, public.chat_message_json(m, a.author) as item
+        from public.messages as m
+        -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+    ), measured as (
+        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
+        from found
+    )
+    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
 $$;
 
-create function public.chat_newest_messages_json(p_conversation_id uuid, p_limit integer) returns json
+create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
 language sql stable
 as $$
-    select public.chat_messages_json(c.id, c.last_seq - p_limit + 1, c.last_seq)
-    from public.conversations as c where c.id = p_conversation_id
+    select items from public.chat_message_range(
+        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+        public.chat_page_bytes() / 2
+    )
 $$;
 
--- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest.
--- p_user_id is null only in open mode, for a reader who says no name.
-create function public.chat_list_messages(
+-- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
+-- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
+create or replace function public.chat_list_messages(
     p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_limit integer,
     p_before_seq bigint, p_after_seq bigint, p_around_seq bigint, p_after_date timestamptz
 ) returns json
@@ -540,11 +710,10 @@ declare
     v_newest bigint;
     v_first bigint;
     v_last bigint;
+    v_page record;
 begin
     if p_user_id is not null then
         perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
-    else
-        perform from public.users limit 1;  -- read first, as everywhere: see where this file locks it
     end if;
     select last_seq into v_newest from public.conversations where id = p_conversation_id;
     if not found then
@@ -565,77 +734,60 @@ begin
     v_last := greatest(least(v_last, v_newest), 0);
     v_first := case when p_after_seq is not null then p_after_seq + 1 else v_last - p_limit + 1 end;
     v_first := least(greatest(v_first, 1), v_newest + 1);
+    select * into v_page from public.chat_message_range(
+        p_conversation_id, v_first, v_last,
+        case when p_after_seq is not null then v_first else coalesce(p_around_seq, v_last) end,
+        public.chat_page_bytes()
+    );
+    v_first := coalesce(v_page.first_seq, v_first);
+    v_last := coalesce(v_page.last_seq, v_last);
     return json_build_object(
         'info', json_build_object(
             'first_seq', v_first, 'last_seq', v_last,
             'has_more_before', v_first > 1 and v_newest > 0, 'has_more_after', v_last < v_newest
         ),
-        'items', public.chat_messages_json(p_conversation_id, v_first, v_last)
+        'items', v_page.items
     );
 end $$;
 
--- The row lock on the conversation puts its sends into one order: numbers without a gap, given in the order of the
--- commits. p_client_id makes a send happen once: the retry gets the message of the first, and nobody is told again.
-create function public.chat_send_message(
-    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_message text, p_client_id text
+-- p_draft: `{message, client_id}`. A send with a client_id happens once: the repeated one gets the message of the first.
+-- While that is younger than a minute it is announced again: nobody may have heard of it, if its answer was lost.
+create or replace function public.chat_send_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
 ) returns json
 language plpgsql security definer set search_path = ''
 as $$
 declare
     v_author public.users := public.chat_require_user(p_user_id, p_issued_at);
-    v_conversation public.conversations;
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
     v_message public.messages;
 begin
-    -- Only a member may take the lock. Whoever was removed while it waited for the lock is found out further down.
-    select * into v_conversation from public.conversations as c
-    where c.id = p_conversation_id and exists (
-        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
-    )
-    for no key update;
-    if not found then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
-    end if;
-
-    if p_client_id is not null then
+    if p_draft ->> 'client_id' is not null then
         select * into v_message from public.messages
-        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_client_id and exists (
-            select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
-        );
+        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
             v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
             v_conversation.last_seq := v_message.seq;
-            return json_build_object(
-                'message', public.chat_sent_message_json(v_message, v_author, v_conversation),
-                'recipients', public.chat_member_ids(p_conversation_id), 'repeated', true
+            return public.chat_change_json(
+                v_message.created_at > clock_timestamp() - interval '1 minute', v_conversation.audience_version,
+                public.chat_sent_message_json(v_message, v_author, v_conversation)
             );
         end if;
     end if;
-
-    update public.conversations
-    set version = version + 1, last_seq = last_seq + 1,
-        -- strictly later than the message before, whatever the clock does: `last_message_date` can miss nothing
-        last_activity_at = greatest(clock_timestamp(), last_activity_at + interval '1 microsecond')
-    where id = p_conversation_id
-    returning * into v_conversation;
-
+    v_conversation := public.chat_next_version(p_conversation_id, 1, false);
     update public.user_conversation
     set last_read_seq = v_conversation.last_seq, last_delivered_seq = v_conversation.last_seq
     where conversation_id = p_conversation_id and user_id = p_user_id;
-    if not found then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
-    end if;
-
     insert into public.messages (conversation_id, user_id, message, client_id, seq, version, created_at)
-    values (p_conversation_id, p_user_id, p_message, p_client_id,
+    values (p_conversation_id, p_user_id, p_draft ->> 'message', p_draft ->> 'client_id',
             v_conversation.last_seq, v_conversation.version, v_conversation.last_activity_at)
     returning * into v_message;
-    return json_build_object(
-        'message', public.chat_sent_message_json(v_message, v_author, v_conversation),
-        'recipients', public.chat_member_ids(p_conversation_id), 'repeated', false
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_sent_message_json(v_message, v_author, v_conversation)
     );
 end $$;
 
-create function public.chat_sent_message_json(
+create or replace function public.chat_sent_message_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
 ) returns json
 language sql stable
@@ -647,9 +799,91 @@ as $$
 $$;
 
 
--- receipts
+-- previous ----------------------------------------------------------------------------------------------------------
 
-create function public.chat_receipt_json(p_member public.user_conversation) returns json
+-- The functions of the last release whose parameters or result have changed since: its processes may still run while
+-- this file is applied. The next release drops them.
+
+create or replace function public.chat_schema_version() returns json
+language sql stable security definer set search_path = ''
+as $$ select to_json(version) from public.chat_schema $$;
+
+create or replace function public.chat_member_ids(p_conversation_id uuid) returns json
+language sql stable
+as $$ select json_agg(user_id) from public.user_conversation where conversation_id = p_conversation_id $$;
+
+create or replace function public.chat_create_conversation(
+    p_user_id uuid, p_issued_at double precision, p_participant_ids uuid[], p_name text
+) returns json
+language sql security definer set search_path = ''
+as $$
+    select json_build_object(
+        'conversation', public.chat_create_conversation(
+            p_user_id, p_issued_at, jsonb_build_object('name', p_name, 'participant_ids', p_participant_ids)
+        ) -> 'result',
+        'recipients', (select coalesce(json_agg(distinct id), '[]') from unnest(p_participant_ids) as id)
+    )
+$$;
+
+create or replace function public.chat_send_message(
+    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_message text, p_client_id text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_change json := public.chat_send_message(
+        p_user_id, p_issued_at, p_conversation_id, jsonb_build_object('message', p_message, 'client_id', p_client_id)
+    );
+begin
+    return json_build_object(
+        'message', v_change -> 'result', 'recipients', public.chat_member_ids(p_conversation_id),
+        'repeated', not (v_change ->> 'announce')::boolean
+    );
+end $$;
+
+create or replace function public.chat_update_receipt(
+    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_read_seq bigint, p_delivered_seq bigint
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_change json := public.chat_update_receipt(
+        p_user_id, p_issued_at, p_conversation_id,
+        jsonb_build_object('read_seq', p_read_seq, 'delivered_seq', p_delivered_seq)
+    );
+begin
+    return json_build_object(
+        'receipt', v_change -> 'result',
+        'recipients', case when (v_change ->> 'announce')::boolean
+                           then public.chat_member_ids(p_conversation_id) else '[]'::json end
+    );
+end $$;
+
+create or replace function public.chat_sync(
+    p_user_id uuid, p_issued_at double precision, p_since jsonb, p_limit integer
+) returns json
+language sql stable security definer set search_path = ''
+as $$ select public.chat_sync(p_user_id, p_issued_at, coalesce(p_since, '{}'), null, p_limit) $$;
+
+create or replace function public.chat_messages_json(p_conversation_id uuid, p_first bigint, p_last bigint) returns json
+language sql stable
+as $$
+    select coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+    from public.messages as m
+    cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+    where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+$$;
+
+create or replace function public.chat_newest_messages_json(p_conversation_id uuid, p_limit integer) returns json
+language sql stable
+as $$
+    select public.chat_newest_messages_json(c, p_limit) from public.conversations as c where c.id = p_conversation_id
+$$;
+
+
+-- receipts ----------------------------------------------------------------------------------------------------------
+
+create or replace function public.chat_receipt_json(p_member public.user_conversation) returns json
 language sql stable
 as $$
     select json_build_object(
@@ -658,40 +892,42 @@ as $$
     )
 $$;
 
--- Pointers only move forward, and never beyond the newest message; what is read has been delivered.
-create function public.chat_update_receipt(
-    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_read_seq bigint, p_delivered_seq bigint
+-- p_receipt: `{read_seq, delivered_seq}`, each may be null. Pointers only move forward, and never beyond the newest
+-- message; what is read has been delivered. It is announced when one has moved.
+create or replace function public.chat_update_receipt(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_receipt jsonb
 ) returns json
 language plpgsql security definer set search_path = ''
 as $$
 declare
+    v_conversation public.conversations;
     v_member public.user_conversation;
-    v_newest bigint;
+    v_read bigint;
+    v_delivered bigint;
+    v_moved boolean;
 begin
     perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
-    select last_seq into v_newest from public.conversations where id = p_conversation_id;
-    p_read_seq := least(coalesce(p_read_seq, 0), v_newest);  -- `least` alone takes a null for no bound at all
-    p_delivered_seq := greatest(least(coalesce(p_delivered_seq, 0), v_newest), p_read_seq);
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    -- `least` alone takes a null for no bound at all
+    v_read := least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq);
+    v_delivered := greatest(least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq), v_read);
     update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, p_read_seq),
-        last_delivered_seq = greatest(last_delivered_seq, p_delivered_seq)
+    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered)
     where conversation_id = p_conversation_id and user_id = p_user_id
-      and (last_read_seq < p_read_seq or last_delivered_seq < p_delivered_seq)
+      and (last_read_seq < v_read or last_delivered_seq < v_delivered)
     returning * into v_member;
-    if found then
-        return json_build_object(
-            'receipt', public.chat_receipt_json(v_member), 'recipients', public.chat_member_ids(p_conversation_id)
-        );
+    v_moved := found;
+    if not v_moved then
+        select * into v_member from public.user_conversation
+        where conversation_id = p_conversation_id and user_id = p_user_id;
+        if not found then  -- removed in this moment
+            raise exception using errcode = 'PT404', message = 'conversation_not_found';
+        end if;
     end if;
-    select * into v_member from public.user_conversation
-    where conversation_id = p_conversation_id and user_id = p_user_id;
-    if not found then  -- removed in this moment
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
-    end if;
-    return json_build_object('receipt', public.chat_receipt_json(v_member), 'recipients', '[]'::json);
+    return public.chat_change_json(v_moved, v_conversation.audience_version, public.chat_receipt_json(v_member));
 end $$;
 
-create function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
+create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
@@ -702,7 +938,7 @@ begin
     );
 end $$;
 
-create function public.chat_list_unread(p_user_id uuid, p_issued_at double precision) returns json
+create or replace function public.chat_list_unread(p_user_id uuid, p_issued_at double precision) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
@@ -718,58 +954,179 @@ begin
 end $$;
 
 
--- sync
+-- schema ------------------------------------------------------------------------------------------------------------
 
--- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}).
--- An unchanged conversation is a short summary. A changed one comes whole, with the messages changed since; more than
--- p_limit of them, or a version from another history, and it starts afresh: recovered = false, the newest page. At most
--- 50, or two mebibytes, come whole, the most recently active first; has_more says that another call, with what is now
--- known, brings more.
-create function public.chat_sync(p_user_id uuid, p_issued_at double precision, p_since jsonb, p_limit integer) returns json
+-- Everything the server needs to know of the schema at its start: `{version, functions_hash, oldest_code}`.
+create or replace function public.chat_get_schema() returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object('version', version, 'functions_hash', functions_hash, 'oldest_code', oldest_code)
+    from public.chat_schema
+$$;
+
+-- One form for every time: UTC with offset, always six digits, whatever the session's time zone.
+create or replace function public.chat_time(p_time timestamptz) returns text
+language sql stable
+as $$ select to_char(p_time at time zone 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"+00:00"') $$;
+
+-- The keys of one JSON object, then those of another; as text, so that they keep their order.
+create or replace function public.chat_merge(p_first json, p_second json) returns json
+language sql immutable
+as $$ select (left(p_first::text, -1) || ', ' || substr(p_second::text, 2))::json $$;
+
+-- Where an answer of many things ends: messages may be long, and a client that was away for long asks for many.
+create or replace function public.chat_page_bytes() returns integer
+language sql immutable
+as $$ select 2 * 1024 * 1024 $$;
+
+-- What every write returns: whether others must hear of it, the version of the conversation's members at that moment,
+-- and the result as its caller gets it, which is also the event.
+create or replace function public.chat_change_json(p_announce boolean, p_audience_version bigint, p_result json) returns json
+language sql immutable
+as $$
+    select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
+$$;
+
+
+-- sync --------------------------------------------------------------------------------------------------------------
+
+-- Names the history of this database: a cursor of another one, or from before a restore, has another epoch.
+create or replace function public.chat_epoch() returns text
+language sql stable
+as $$
+    select left(md5(concat_ws(' ',
+        (select system_identifier from pg_catalog.pg_control_system()),
+        (select timeline_id from pg_catalog.pg_control_checkpoint()),
+        (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()),
+        'public.conversations'::pg_catalog.regclass::oid
+    )), 12)
+$$;
+
+-- Whether a row was changed by transaction p_from or a later one. A transaction from the future is one of before a
+-- restore: such a row has not changed since.
+create or replace function public.chat_changed_since(p_changed_in xid8, p_from xid8, p_snapshot pg_snapshot) returns boolean
+language sql immutable
+as $$ select coalesce(p_changed_in >= p_from and p_changed_in < pg_snapshot_xmax(p_snapshot), false) $$;
+
+-- A cursor is `epoch.from`: what transaction `from` and later ones changed is not known yet. With `.to.at.id` it is in the
+-- middle of a walk, after the conversation of that activity (microseconds) and id; the next walk begins at `to`. All is
+-- null for a cursor that this database did not make.
+create or replace function public.chat_parse_cursor(
+    p_cursor text, p_snapshot pg_snapshot, out from_xid xid8, out to_xid xid8, out after_at timestamptz, out after_id uuid
+)
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_parts text[] := string_to_array(p_cursor, '.');
+begin
+    if v_parts[1] <> public.chat_epoch()
+       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.][0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
+       or greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot)
+    then
+        return;
+    end if;
+    from_xid := v_parts[2]::xid8;
+    to_xid := v_parts[3]::xid8;
+    after_at := to_timestamp(0) + v_parts[4]::bigint * interval '1 microsecond';
+    after_id := v_parts[5]::uuid;
+end $$;
+
+-- The newest version of a conversation that was known before transaction p_from, as far as its messages go: versions
+-- follow the commits, so everything below one that was known is known. 0 where more than p_limit messages are newer.
+create or replace function public.chat_known_version(
+    p_conversation_id uuid, p_from xid8, p_snapshot pg_snapshot, p_limit integer
+) returns bigint
+language sql stable
+as $$
+    select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
+    from (
+        select version, changed_in from public.messages where conversation_id = p_conversation_id
+        order by version desc limit p_limit + 1
+    ) as newest
+$$;
+
+-- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
+-- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
+-- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
+-- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
+-- p_cursor, is a summary. At most 50, or two mebibytes, come whole; has_more says that the cursor brings more. A cursor
+-- that is of no use starts everything afresh: reset.
+create or replace function public.chat_sync(
+    p_user_id uuid, p_issued_at double precision, p_since jsonb, p_cursor text, p_limit integer
+) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
+    v_snapshot pg_snapshot := pg_current_snapshot();
+    v_cursor record;
+    v_from xid8;
+    v_to xid8;
     v_row record;
+    v_known bigint;
     v_item json;
     v_items json[] := '{}';
-    v_mine text[] := '{}';
     v_whole integer := 0;
-    v_bytes integer := 0;
-    v_has_more boolean := false;
+    v_bytes bigint := 0;
+    v_passed text;   -- the place of the last conversation that needs no other answer
+    v_more text;     -- the same, once there is one that does
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_cursor from public.chat_parse_cursor(p_cursor, v_snapshot);
+    v_from := coalesce(v_cursor.from_xid, '0');
+    v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
     for v_row in
-        select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since
+        select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
+               (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
+               public.chat_changed_since(c.changed_in, v_from, v_snapshot) as is_changed,
+               public.chat_changed_since(m.joined_in, v_from, v_snapshot) as is_new
         from public.user_conversation as m
         join public.conversations as c on c.id = m.conversation_id
         where m.user_id = p_user_id
+          and (v_cursor.after_id is null or (c.last_activity_at, c.id) < (v_cursor.after_at, v_cursor.after_id))
+          and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
+               or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
         order by c.last_activity_at desc, c.id desc
     loop
-        v_mine := v_mine || v_row.id::text;
-        if v_row.since = v_row.version then
+        if v_row.since = v_row.version or (v_from > '0' and not v_row.is_changed and not v_row.is_new) then
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
-            v_has_more := true;
-            continue;
+            v_more := coalesce(v_more, v_passed);
+            exit when p_since is null;
+            continue;  -- the others that p_since knows are short
         else
-            v_item := public.chat_changed_conversation_json(v_row.c, v_row.m, coalesce(v_row.since, 0), p_limit);
+            v_known := case
+                when v_from = '0' then coalesce(v_row.since, 0)
+                when v_row.is_new then -1  -- whatever is known of it is from before: it starts afresh
+                else public.chat_known_version(v_row.id, v_from, v_snapshot, p_limit)
+            end;
+            v_item := public.chat_changed_conversation_json(v_row.c, v_row.m, v_known, p_limit);
             v_whole := v_whole + 1;
-            v_bytes := v_bytes + octet_length(v_item::text);
         end if;
+        v_bytes := v_bytes + octet_length(v_item::text);
         v_items := v_items || v_item;
+        v_passed := v_row.place;
     end loop;
     return json_build_object(
         'conversations', array_to_json(v_items),
         'removed', (
             select coalesce(json_agg(gone.id), '[]')
-            from (select id from jsonb_object_keys(p_since) as known (id) except select unnest(v_mine)) as gone (id)
+            from (
+                select id::uuid from jsonb_object_keys(p_since) as known (id)
+                union
+                select conversation_id from public.chat_former_members
+                where user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
+                  and public.chat_changed_since(changed_in, v_from, v_snapshot)
+                except
+                select conversation_id from public.user_conversation where user_id = p_user_id
+            ) as gone (id)
         ),
-        'has_more', v_has_more
+        'cursor', public.chat_epoch() || '.' || case when v_more is null then v_to::text else concat_ws('.', v_from, v_to, v_more) end,
+        'has_more', v_more is not null,
+        'reset', p_cursor is not null and v_cursor.from_xid is null
     );
 end $$;
 
-
-create function public.chat_unchanged_conversation_json(
+create or replace function public.chat_unchanged_conversation_json(
     p_conversation public.conversations, p_member public.user_conversation
 ) returns json
 language sql stable
@@ -782,32 +1139,32 @@ as $$
     )
 $$;
 
-create function public.chat_changed_conversation_json(
+-- p_since: the version that is known, 0 for none, -1 for none that is of use.
+create or replace function public.chat_changed_conversation_json(
     p_conversation public.conversations, p_member public.user_conversation, p_since bigint, p_limit integer
 ) returns json
 language plpgsql stable set search_path = ''
 as $$
 declare
+    v_count integer;
     v_messages json;
-    v_recovered boolean;
+    v_recovered boolean := false;
 begin
-    v_recovered := p_since <= p_conversation.version and p_limit >= (
-        select count(*) from (
-            select from public.messages
-            where conversation_id = p_conversation.id and version > p_since
-            order by version limit p_limit + 1
-        ) as changed
-    );
-    if v_recovered then
-        select coalesce(json_agg(public.chat_message_json(c.m, a.author) order by (c.m).seq), '[]') into v_messages
+    if p_since between 0 and p_conversation.version then
+        select count(*), coalesce(json_agg(changed.item order by changed.seq), '[]') into v_count, v_messages
         from (
-            select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since
-            order by version limit p_limit
-        ) as c
-        cross join lateral (select u as author from public.users as u where u.id = (c.m).user_id limit 1) as a;
-    else
-        v_messages := public.chat_newest_messages_json(p_conversation.id, p_limit);
+            select (newest.m).seq, public.chat_message_json(newest.m, a.author) as item
+            from (
+                select m from public.messages as m
+                where conversation_id = p_conversation.id and version > p_since
+                order by version limit p_limit + 1
+            ) as newest
+            cross join lateral (select u as author from public.users as u where u.id = (newest.m).user_id limit 1) as a
+        ) as changed;
+        v_recovered := v_count <= p_limit and octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
+    end if;
+    if not v_recovered then
+        v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
     end if;
     return public.chat_merge(
         public.chat_member_conversation_json(p_conversation, p_member, v_messages),
@@ -816,48 +1173,147 @@ begin
 end $$;
 
 
--- Grants: closed, but for the server --------------------------------------------------------------------------------
--- Row level security without a policy, and every right taken from everyone. Supabase grants new tables and functions to
--- anon and authenticated by default; whoever has the public key must get nothing here.
+-- tokens ------------------------------------------------------------------------------------------------------------
 
+create or replace function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    -- Later than the token at hand, whatever the clock of the machine that issued it says.
+    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    update public.users set tokens_valid_from = v_revoked_at where id = p_user_id;
+    return json_build_object('user_id', p_user_id, 'revoked_at', extract(epoch from v_revoked_at));
+end $$;
+
+-- The revocations of the last p_seconds, for the processes that hold the users' sockets.
+create or replace function public.chat_list_revocations(p_seconds double precision) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select coalesce(json_agg(json_build_object(
+        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
+    )), '[]')
+    from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
+$$;
+
+
+-- users -------------------------------------------------------------------------------------------------------------
+
+create or replace function public.chat_user_json(p_user public.users) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at)
+    )
+$$;
+
+-- The acting user. p_issued_at is when the token was issued (Unix seconds), null when no token speaks for the user.
+create or replace function public.chat_require_user(p_user_id uuid, p_issued_at double precision) returns public.users
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_user public.users;
+begin
+    select * into v_user from public.users where id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'user_not_found';
+    end if;
+    if to_timestamp(p_issued_at) < v_user.tokens_valid_from then
+        raise exception using errcode = 'PT401', message = 'token_invalid', detail = 'The token has been revoked.';
+    end if;
+    return v_user;
+end $$;
+
+-- With p_user_id (the subject of an identity provider's token) the profile of that id is made, or renamed.
+create or replace function public.chat_create_user(p_username text, p_user_id uuid, p_issued_at double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_user public.users;
+begin
+    insert into public.users (id, username)
+    values (coalesce(p_user_id, gen_random_uuid()), p_username)
+    on conflict (id) do update set username = excluded.username
+    returning * into v_user;
+    perform public.chat_require_user(v_user.id, p_issued_at);
+    return public.chat_user_json(v_user);
+end $$;
+
+create or replace function public.chat_get_user(p_user_id uuid, p_issued_at double precision) returns json
+language sql stable security definer set search_path = ''
+as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
+
+-- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
+create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
+language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
+as $$
+declare
+    v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    if v_pattern is null then
+        return (
+            select coalesce(json_agg(public.chat_user_json(u)), '[]')
+            from (select * from public.users where id <> p_user_id order by username, id limit 50) as u
+        );
+    end if;
+    return (
+        select coalesce(json_agg(public.chat_user_json(u)), '[]')
+        from (
+            select * from public.users where username ilike v_pattern and id <> p_user_id order by username, id limit 50
+        ) as u
+    );
+end $$;
+
+
+-- grants ------------------------------------------------------------------------------------------------------------
+
+-- Closed, but for the server: row level security without a policy, and every right taken from everyone. Supabase grants
+-- new tables and functions to anon and authenticated by default; whoever has the public key must get nothing here.
+-- Tables and functions are found by their names, so that none can be forgotten.
 do $$
 declare
-    v_object text;
+    v_table regclass;
+    v_function record;
     v_role text;
 begin
-    for v_object in
-        select unnest(array['users', 'conversations', 'user_conversation', 'messages', 'chat_set_aside', 'chat_schema'])
+    for v_table in
+        select oid::regclass from pg_class
+        where relnamespace = 'public'::regnamespace and relkind = 'r' and not relrowsecurity
+          and (relname in ('users', 'conversations', 'user_conversation', 'messages') or relname like 'chat\_%')
     loop
-        execute format('alter table public.%I enable row level security', v_object);
+        execute format('alter table %s enable row level security', v_table);
     end loop;
     for v_role in
         select 'public' union all select quote_ident(rolname) from pg_roles where rolname in ('anon', 'authenticated')
     loop
-        execute format('revoke all on public.users, public.conversations, public.user_conversation, public.messages, '
-                       'public.chat_set_aside, public.chat_schema from %s', v_role);
-    end loop;
-    for v_object in
-        select oid::regprocedure::text from pg_proc
-        where pronamespace = 'public'::regnamespace and proname like 'chat\_%' and prokind = 'f'
-    loop
-        for v_role in
-            select 'public' union all select quote_ident(rolname) from pg_roles where rolname in ('anon', 'authenticated')
+        for v_table in
+            select oid::regclass from pg_class
+            where relnamespace = 'public'::regnamespace and relkind in ('r', 'S')
+              and (relname in ('users', 'conversations', 'user_conversation', 'messages') or relname like 'chat\_%')
         loop
-            execute format('revoke all on function %s from %s', v_object, v_role);
+            execute format('revoke all on %s from %s', v_table, v_role);
+        end loop;
+        for v_function in
+            select oid::regprocedure as name from pg_proc
+            where pronamespace = 'public'::regnamespace and proname like 'chat\_%' and prokind = 'f'
+        loop
+            execute format('revoke all on function %s from %s', v_function.name, v_role);
         end loop;
     end loop;
     if exists (select from pg_roles where rolname = 'service_role') then
-        for v_object in
-            select oid::regprocedure::text from pg_proc
+        for v_function in
+            select oid::regprocedure as name from pg_proc
             where pronamespace = 'public'::regnamespace and proname like 'chat\_%' and prokind = 'f' and prosecdef
+              and prorettype <> 'trigger'::regtype
         loop
-            execute format('grant execute on function %s to service_role', v_object);
+            execute format('grant execute on function %s to service_role', v_function.name);
         end loop;
     end if;
 end $$;
 
-insert into public.chat_schema (version) values (1)
-on conflict (only_row) do update set version = excluded.version, file_hash = null;
+update public.chat_schema set functions_hash = '9e4dd7acae0d644a', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -21,8 +21,8 @@ sys.path.insert(0, str(ROOT))
 import psycopg
 import urllib3
 
-from chat.storage.embedded import EmbeddedPostgres
-from tests.server import free_port
+from chat.embedded import EmbeddedPostgres
+from tests.support.server import free_port
 
 #: Conversations of others, who say nothing; in both schemas.
 HISTORY = """

@@ -24,6 +24,7 @@ ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 RATE_LIMITS = {
     "rate_limit_signup": "20 per hour",
     "rate_limit_send": "600 per minute",
+    "rate_limit_create": "3000 per hour",
     "rate_limit_default": "1200 per minute",
 }
 
@@ -90,6 +91,11 @@ class Config:
         None, "Sign-ups of an address, or of a token's user. In token mode 20 per hour; empty: no limit."
     )
     rate_limit_send: str | None = setting(None, "Messages of a user. In token mode 600 per minute; empty: no limit.")
+    rate_limit_create: str | None = setting(
+        None,
+        "Conversations of a user; each counts as one, and each participant as one more. In token mode 3000 per hour; "
+        "empty: no limit.",
+    )
     rate_limit_default: str | None = setting(
         None,
         "Everything else of a user, or of an address without a token. In token mode 1200 per minute; empty: no limit.",

@@ -21,26 +21,29 @@ SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
 #: Codes for the statuses that Flask and Werkzeug answer by themselves; others are the status phrase in snake_case.
 HTTP_CODES = {404: "not_found", 413: "body_too_large"}
 
-#: What a client is told about each code when the raiser says nothing more exact.
-DETAILS = {
-    "malformed_json": "The body is not valid JSON.",
-    "authentication_required": "Send a token: `Authorization: Bearer <token>`, or `auth: {token}` in a handshake.",
-    "token_expired": "The token has expired.",
-    "token_invalid": "The token cannot be accepted.",
-    "identity_mismatch": "The request names another user than the one who sends it.",
-    "not_allowed": "This is not allowed.",
-    "user_not_found": "There is no such user.",
-    "conversation_not_found": "There is no such conversation.",
-    "event_not_found": "There is no such event.",
-    "not_found": "There is nothing at this address.",
-    "validation_failed": "The request has fields that cannot be accepted; `errors` names them.",
-    "method_not_allowed": "This address does not answer this method; `Allow` says which it does.",
-    "body_too_large": "The body is larger than 1 MiB.",
-    "unsupported_media_type": "The body must be application/json.",
-    "rate_limited": "Too many requests; try again later.",
-    "too_many_sessions": "This user has too many sockets open.",
-    "storage_unavailable": "The database does not answer at the moment; try again.",
-    "internal_error": "Something went wrong here; the request's id helps to find it in the log.",
+#: Every code: its HTTP status, and what a client is told when the raiser says nothing more exact.
+CODES: dict[str, tuple[int, str]] = {
+    "malformed_json": (400, "The body is not valid JSON."),
+    "authentication_required": (
+        401,
+        "Send a token: `Authorization: Bearer <token>`, in a handshake `auth: {token}`.",
+    ),
+    "token_expired": (401, "The token has expired."),
+    "token_invalid": (401, "The token cannot be accepted."),
+    "identity_mismatch": (403, "The request names another user than the one who sends it."),
+    "not_allowed": (403, "This is not allowed."),
+    "user_not_found": (404, "There is no such user."),
+    "conversation_not_found": (404, "There is no such conversation."),
+    "event_not_found": (404, "There is no such event."),
+    "not_found": (404, "There is nothing at this address."),
+    "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),
+    "body_too_large": (413, "The body is larger than 1 MiB."),
+    "unsupported_media_type": (415, "The body must be application/json."),
+    "validation_failed": (422, "The request has fields that cannot be accepted; `errors` names them."),
+    "rate_limited": (429, "Too many requests; try again later."),
+    "too_many_sessions": (429, "This user has too many sockets open."),
+    "internal_error": (500, "Something went wrong here; the request's id helps to find it in the log."),
+    "storage_unavailable": (503, "The database does not answer at the moment; try again."),
 }
 
 
@@ -67,7 +70,7 @@ class ChatError(Exception):
         super().__init__(code)
         self.status = status
         self.code = code
-        self.detail = detail or DETAILS.get(code) or HTTP_STATUS_CODES[status]
+        self.detail = detail or (CODES[code][1] if code in CODES else HTTP_STATUS_CODES[status])
         self.errors = errors
         self.retry_after = retry_after
 
@@ -154,7 +157,7 @@ def request_id() -> str:
     return g.request_id
 
 
-def explain(error: Exception) -> ChatError:
+def to_chat_error(error: Exception) -> ChatError:
     """Return what a client is told about any exception; what is our fault is logged with its traceback."""
     if isinstance(error, ChatError):
         if error.status >= 500:
@@ -170,13 +173,14 @@ def init_app(app: Flask) -> None:
     """Answer every error of `app` as `application/problem+json`, those of the router included."""
 
     def answer(error: Exception) -> Response:
-        told = explain(error)
-        response = Response(json.dumps(problem(told, request_id())), told.status, mimetype="application/problem+json")
-        if told.retry_after is not None:
-            response.headers["Retry-After"] = str(told.retry_after)
-        if isinstance(told, TooManyRequests):
-            response.headers.update(told.headers)
-        if told.status == 401:
+        chat_error = to_chat_error(error)
+        body = json.dumps(problem(chat_error, request_id()))
+        response = Response(body, chat_error.status, mimetype="application/problem+json")
+        if chat_error.retry_after is not None:
+            response.headers["Retry-After"] = str(chat_error.retry_after)
+        if isinstance(chat_error, TooManyRequests):
+            response.headers.update(chat_error.headers)
+        if chat_error.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, MethodNotAllowed) and error.valid_methods:
             response.headers["Allow"] = ", ".join(error.valid_methods)

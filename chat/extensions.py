@@ -1,7 +1,8 @@
 """The unbound extension: imports nothing from chat, so that everything may import it.
 
 The app's own parts stand beside their classes in the same way, as proxies for those of the current app:
-`storage` in `chat.storage`, `tokens` in `chat.auth`, `limits` in `chat.limits`, `presence` in `chat.realtime.presence`.
+`storage` in `chat.storage`, `tokens` in `chat.auth.tokens`, `limits` in `chat.limits`, `sessions` in
+`chat.realtime.sessions`, `audiences` in `chat.realtime.audience`.
 """
 
 from typing import Any

@@ -52,46 +52,48 @@ class Limits:
     def __init__(self, config: Config) -> None:
         self._limits = {
             kind: _parsed(f"RATE_LIMIT_{kind.upper()}", getattr(config, f"rate_limit_{kind}"))
-            for kind in ("signup", "send", "default")
+            for kind in ("signup", "send", "create", "default")
         }
         self._memory = FixedWindowRateLimiter(MemoryStorage())
         self._redis = _redis(config.redis_url) if config.redis_url else None
         self._redis_pauses_until = float("-inf")
 
-    def spend(self, kind: str, user_id: str | None, address: str | None) -> Budget | None:
-        """Count one request of a user, or of an address when no token says who it is.
+    def spend(self, kind: str, user_id: str | None, address: str | None, cost: int = 1) -> Budget | None:
+        """Count a request of a user, or of an address when no token says who it is, as `cost` requests.
 
         Returns what is left, None where there is no limit. Raises 429 rate_limited when nothing is left.
         """
         limit = self._limits[kind]
         if limit is None:
             return None
-        allowed, reset_time, remaining = self._hit(limit, kind, user_id or _household(address or ""))
+        allowed, reset_time, remaining = self._hit(limit, cost, kind, user_id or address_key(address or ""))
         budget = Budget(limit.amount, remaining, max(1, math.ceil(reset_time - time.time())))
         if not allowed:
             raise TooManyRequests(retry_after=budget.reset, headers=budget.headers)
         return budget
 
-    def _hit(self, limit: RateLimitItem, kind: str, caller: str) -> tuple[bool, float, int]:
+    def _hit(self, limit: RateLimitItem, cost: int, kind: str, key: str) -> tuple[bool, float, int]:
         if self._redis and time.monotonic() >= self._redis_pauses_until:
             try:
-                return _hit(self._redis, limit, kind, caller)
+                return _hit(self._redis, limit, cost, kind, key)
             except StorageError:
                 self._redis_pauses_until = time.monotonic() + REDIS_PAUSE
                 log.warning("Redis does not answer: each process counts its rate limits for itself meanwhile")
-        return _hit(self._memory, limit, kind, caller)
+        return _hit(self._memory, limit, cost, kind, key)
 
 
 #: The current app's limits.
 limits = cast(Limits, LocalProxy(lambda: current_app.extensions["limits"]))
 
 
-def _hit(limiter: FixedWindowRateLimiter, limit: RateLimitItem, kind: str, caller: str) -> tuple[bool, float, int]:
-    allowed = limiter.hit(limit, kind, caller)
-    return (allowed, *limiter.get_window_stats(limit, kind, caller))
+def _hit(
+    limiter: FixedWindowRateLimiter, limit: RateLimitItem, cost: int, kind: str, key: str
+) -> tuple[bool, float, int]:
+    allowed = limiter.hit(limit, kind, key, cost=cost)
+    return (allowed, *limiter.get_window_stats(limit, kind, key))
 
 
-def _household(address: str) -> str:
+def address_key(address: str) -> str:
     """Return what counts as one caller: an IPv4 address, or the /64 that one holder of IPv6 addresses has at hand."""
     try:
         parsed = ip_address(address)

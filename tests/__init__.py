@@ -1,1 +1,1 @@
-"""A package, so that `tests.postgrest` does not stand in for the package `postgrest` that supabase needs."""
+"""The tests, by what they are about; `support` is what they share."""

@@ -17,15 +17,15 @@ from psycopg.conninfo import make_conninfo
 
 from chat.app import create_app
 from chat.config import Config
+from chat.embedded import EmbeddedPostgres
 from chat.storage import Storage
-from chat.storage.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
-from tests.client import Api
-from tests.gateway import SCRATCH, Gateway, storage_on
-from tests.identity import SECRET
-from tests.postgrest import PostgrestStandIn
-from tests.server import Device, Server
+from tests.support.client import Api
+from tests.support.gateway import SCRATCH, Gateway, storage_on
+from tests.support.identity import SECRET
+from tests.support.postgrest import PostgrestStandIn
+from tests.support.server import Device, Server
 
 TEMPLATE = "chat_template"
 

@@ -1,1 +1,1 @@
-"""Every durable write, by noun: the storage call, then the event that announces it."""
+"""Every durable write, by noun: the storage call, and the event that announces it."""

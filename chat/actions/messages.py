@@ -2,31 +2,15 @@
 
 from typing import Any
 
-from ..errors import StorageUnavailable
-from ..realtime import events
-from ..storage import Actor, storage
-from .doubts import Doubts
-from .turns import turn
-
-#: Sends that the database never answered: they may have been done, and then nobody has been told.
-_unanswered = Doubts()
+from ..auth import Caller
+from ..realtime.events import MESSAGE
+from ..storage import storage
+from .changes import commit
 
 
-def send(
-    actor: Actor, conversation_id: str, message: str, client_id: str | None = None, own_sid: str | None = None
-) -> dict[str, Any]:
-    """Send a message and tell the members; a repeated `client_id` gets the first answer and tells nobody.
+def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
+    """Send `{message, client_id}`, announce it, and return the message; a repeated `client_id` gets the first one.
 
-    Unless the first got no answer because the database broke off: then the members are told now. Raises 404
-    conversation_not_found, also for whoever is no member.
+    Raises 404 conversation_not_found, also for a caller who is no member.
     """
-    name = (conversation_id, actor.user_id, client_id)
-    with turn(conversation_id):
-        try:
-            sent = storage.send_message(conversation_id, actor, message, client_id)
-        except StorageUnavailable:
-            _unanswered.add(name)
-            raise
-        if _unanswered.settle(name) or not sent["repeated"]:
-            events.message(sent["message"], sent["recipients"], own_sid)
-    return sent["message"]
+    return commit(MESSAGE, caller, conversation_id, lambda: storage.send_message(caller, conversation_id, draft))

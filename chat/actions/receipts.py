@@ -2,15 +2,16 @@
 
 from typing import Any
 
-from ..realtime import events
-from ..storage import Actor, storage
+from ..auth import Caller
+from ..realtime.events import RECEIPT
+from ..storage import storage
+from .changes import commit
 
 
-def update(
-    actor: Actor, conversation_id: str, read_seq: int | None, delivered_seq: int | None, own_sid: str | None = None
-) -> dict[str, Any]:
-    """Move the user's pointers forward and tell the members if one moved. Raises 404 conversation_not_found."""
-    updated = storage.update_receipt(conversation_id, actor, read_seq, delivered_seq)
-    if updated["recipients"]:
-        events.receipt(updated["receipt"], updated["recipients"], own_sid)
-    return updated["receipt"]
+def update(caller: Caller, conversation_id: str, receipt: dict[str, Any]) -> dict[str, Any]:
+    """Move the caller's pointers forward to `{read_seq, delivered_seq}`, announce it if one moved, and return them.
+
+    Raises 404 conversation_not_found, also for a caller who is no member.
+    """
+    write = lambda: storage.update_receipt(caller, conversation_id, receipt)  # noqa: E731
+    return commit(RECEIPT, caller, conversation_id, write, in_order=False)

@@ -2,12 +2,12 @@
 
 import logging
 import time
-from typing import Any
 
 from ..errors import Unauthorized, problem
 from ..extensions import socket_server
-from ..realtime import events
-from ..realtime.presence import presence
+from ..realtime.announce import tell_unauthorized
+from ..realtime.sessions import sessions
+from ..storage import Revocation
 
 log = logging.getLogger(__name__)
 
@@ -15,21 +15,21 @@ log = logging.getLogger(__name__)
 def end_expired() -> None:
     """Tell and disconnect the sessions whose token has expired."""
     now = time.time()
-    for sid, session in presence:
+    for sid, session in sessions:
         if session.expires_at is not None and session.expires_at <= now:
             _end(sid, Unauthorized("token_expired"))
 
 
-def end_revoked(revocations: list[dict[str, Any]]) -> None:
+def end_revoked(revocations: list[Revocation]) -> None:
     """Tell and disconnect the sessions whose token was issued before its user's revocation."""
     for revocation in revocations:
-        for sid, session in presence.of_user(revocation["user_id"]):
-            if session.actor.issued_at is not None and session.actor.issued_at < revocation["revoked_at"]:
+        for sid, session in sessions.of_user(revocation["user_id"]):
+            if session.caller.issued_at is not None and session.caller.issued_at < revocation["revoked_at"]:
                 _end(sid, Unauthorized("token_invalid", "The token has been revoked."))
 
 
 def _end(sid: str, reason: Unauthorized) -> None:
-    events.unauthorized(problem(reason, sid), sid)
+    tell_unauthorized(problem(reason, sid), sid)
     try:
         socket_server.disconnect(sid, namespace="/")
     except Exception:

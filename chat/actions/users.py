@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ..auth import Identity, tokens
+from ..auth.tokens import Identity, tokens
 from ..errors import Unauthorized
 from ..storage import storage
 

@@ -1,6 +1,7 @@
 """What all routes share: how arguments are read, how PostgreSQL's JSON is answered, how the API is described."""
 
 import json
+from functools import wraps
 from typing import Any, NoReturn
 from urllib.parse import urlencode
 
@@ -13,10 +14,14 @@ from marshmallow.fields import Dict
 from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
-from ..errors import ChatError, MalformedJSON, ValidationFailed, flatten
-from ..realtime.presence import presence
+from ..auth import Caller
+from ..auth.caller import caller, identity
+from ..errors import CODES, ChatError, MalformedJSON, ValidationFailed, flatten
+from ..policy import policy_of
+from ..realtime.sessions import sessions
 from ..schemas.errors import ProblemSchema
-from ..storage import Actor, Page
+from ..schemas.fields import Id
+from ..storage import Page
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
@@ -54,23 +59,119 @@ def _no_constant(name: str) -> NoReturn:
 
 
 class Blueprint(flask_smorest.blueprint.Blueprint):
-    """A blueprint whose routes read their arguments with `Parser`."""
+    """A blueprint whose routes read their arguments with `Parser` and answer errors as their policy says."""
 
     ARGUMENTS_PARSER = Parser()
 
-    def arguments(self, schema: type[Schema], **options: Any) -> Any:
-        """Read the arguments with one instance of `schema`; from a class webargs makes a new one for each request."""
-        shared = schema()
-        read = super().arguments(shared, **options)
-        if options.get("location") == "query" or any(isinstance(field, Dict) for field in shared.fields.values()):
-            return read
-        # The body is flat: `Parser` takes it as a form too.
-        form = self.doc(requestBody={"content": {FORM: {"schema": schema}}})
-        return lambda view: read(form(view))
+    def route(self, rule: str, **options: Any) -> Any:
+        """Register a view, its policy's errors in the document."""
+        register = super().route(rule, **options)
+
+        def decorate(view: Any) -> Any:
+            for status, codes in error_codes(view).items():
+                view = self.alt_response(
+                    status, schema=ProblemSchema, content_type=PROBLEM, description=", ".join(f"`{c}`" for c in codes)
+                )(view)
+            return register(view)
+
+        return decorate
+
+    def arguments(  # type: ignore[override]
+        self,
+        schema: type[Schema],
+        *,
+        location: str = "json",
+        names_caller: str | None = "user_id",
+        caller_required: bool = True,
+    ) -> Any:
+        """Read the arguments with `schema` and call the view with `(caller, arguments)`.
+
+        `names_caller` is the field in which the caller says who it is in open mode; with None the view gets the
+        arguments alone. Without `caller_required` the caller may be None, in open mode.
+        """
+        reader = _with_caller(schema, names_caller)()
+        read = super().arguments(reader, location=location)
+        if location == "json" and not any(isinstance(field, Dict) for field in reader.fields.values()):
+            # The body is flat: `Parser` takes it as a form too.
+            form = self.doc(requestBody={"content": {FORM: {"schema": reader}}})
+        else:
+            form = _unchanged
+
+        def decorate(view: Any) -> Any:
+            if names_caller is None:
+                return read(form(view))
+
+            @wraps(view)
+            def with_caller(arguments: dict[str, Any], **path: str) -> Any:
+                caller = calling(arguments.pop(names_caller, None), names_caller, caller_required)
+                return view(caller, arguments, **path)
+
+            return read(form(with_caller))
+
+        return decorate
+
+    def caller(self) -> Any:
+        """Call the view with the caller, whom the query names in open mode."""
+
+        def decorate(view: Any) -> Any:
+            @wraps(view)
+            def without_arguments(caller: Caller, arguments: dict[str, Any], **path: str) -> Any:
+                return view(caller, **path)
+
+            return self.arguments(Schema, location="query")(without_arguments)
+
+        return decorate
 
     def response(self, status_code: Any, schema: Any = None, *, content_type: str = JSON, **options: Any) -> Any:
         """Describe an answer, which is JSON where nothing else is said."""
         return super().response(status_code, schema, content_type=content_type, **options)
+
+
+def error_codes(view: Any) -> dict[int, list[str]]:
+    """Return the codes that a view answers, by status: those of its policy, its arguments, and of every route."""
+    policy = policy_of(view)
+    codes = {"internal_error", "storage_unavailable", *policy.codes}
+    if not policy.is_public or policy.reads_token:
+        codes |= {"token_expired", "token_invalid"}
+    if not policy.is_public:
+        codes |= {"authentication_required", "user_not_found"}
+    if policy.budget:
+        codes |= {"rate_limited"}
+    for parameters in getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", []):
+        codes |= {"validation_failed"}
+        codes |= {"malformed_json", "body_too_large", "unsupported_media_type"} if parameters["in"] == "json" else set()
+        if not policy.is_public:
+            codes |= {"identity_mismatch"}
+    by_status: dict[int, list[str]] = {}
+    for code, (status, _) in CODES.items():
+        if code in codes:
+            by_status.setdefault(status, []).append(code)
+    return by_status
+
+
+def calling(named: str | None, field: str, required: bool = True) -> Caller | None:
+    """Return the current request's caller, with the socket that `X-Socket-ID` names if it is the caller's own.
+
+    Raises 422 when nobody is named and somebody must be, and what `auth.caller.caller` raises.
+    """
+    known = caller(named, identity())
+    if known is None:
+        if required:
+            raise ValidationFailed({field: ["Missing data for required field."]})
+        return None
+    sid = request.headers.get("X-Socket-ID")
+    return known._replace(sid=sid) if sessions.owns(known.user_id, sid) else known
+
+
+def _with_caller(schema: type[Schema], field: str | None) -> type[Schema]:
+    if field is None:
+        return schema
+    says_who = Id(metadata={"description": "The caller. Needed in open mode only."})
+    return type(schema.__name__, (schema,), {field: says_who})
+
+
+def _unchanged(view: Any) -> Any:
+    return view
 
 
 class Api(flask_smorest.Api):
@@ -95,9 +196,3 @@ def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response
         if query is not None:
             response.headers.add("Link", f'<{request.path}?{urlencode(kept | query)}>; rel="{relation}"')
     return response
-
-
-def own_sid(actor: Actor) -> str | None:
-    """Return the caller's own socket as `X-Socket-ID` names it; another user's, or one that is gone, counts as none."""
-    sid = request.headers.get("X-Socket-ID")
-    return sid if presence.owns(actor.user_id, sid) else None

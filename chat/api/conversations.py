@@ -7,9 +7,10 @@ from typing import Any
 from flask import Response
 from marshmallow import ValidationError
 
-from .. import auth
 from ..actions import conversations
+from ..auth import Caller
 from ..errors import ValidationFailed
+from ..policy import budget, raises
 from ..schemas.conversations import (
     ConversationSchema,
     CreateConversationSchema,
@@ -18,31 +19,37 @@ from ..schemas.conversations import (
 )
 from ..schemas.fields import Id, Time
 from ..storage import storage
-from .blueprint import Blueprint, answer, answer_page, own_sid
+from .blueprint import Blueprint, answer, answer_page
+from .hooks import spend
 
-blueprint = Blueprint("conversations", __name__, description="Rooms, of two or of many.")
+blueprint = Blueprint("conversations", __name__, description="Open and list conversations, of two people or of many.")
 
 
 @blueprint.post("/conversations/create")
-@blueprint.arguments(CreateConversationSchema)
+@blueprint.arguments(CreateConversationSchema, names_caller="owner_id")
 @blueprint.response(200, ConversationSchema)
-def create_conversation(body: dict[str, Any]) -> Response:
-    """Open a conversation; the listed participants hear `newConversation`."""
-    owner = auth.acting(body.get("owner_id"), "owner_id")
-    return answer(conversations.create(owner, body["participant_ids"], body["group_name"], own_sid(owner)))
+@raises("user_not_found")
+@budget("create")
+def create_conversation(caller: Caller, body: dict[str, Any]) -> Response:
+    """Open a conversation; the listed participants hear `newConversation`.
+
+    It counts as one against `RATE_LIMIT_CREATE`, and each participant as one more.
+    """
+    spend("create", len(body["participant_ids"]))
+    return answer(conversations.create(caller, body["participant_ids"], body["group_name"]))
 
 
 @blueprint.get("/conversations")
 @blueprint.arguments(ListConversationsSchema, location="query")
 @blueprint.response(200, MemberConversationSchema(many=True))
-def list_conversations(query: dict[str, Any]) -> Response:
+@budget("default")
+def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
     """List the caller's conversations, most recently active first, each with its newest messages.
 
     The `Link` header leads to the next page.
     """
     cursor = _parse_cursor(query["before"]) if "before" in query else (None, None)
-    actor = auth.acting(query.get("user_id"))
-    page = storage.list_conversations(actor, query["limit"], query["message_limit"], *cursor)
+    page = storage.list_conversations(caller, query["limit"], query["message_limit"], *cursor)
     following = page.info["next"]
     return answer_page(page, {"next": {"before": _cursor(**following)} if following else None})
 

@@ -4,13 +4,14 @@ from typing import Any
 
 from flask import Response
 
-from .. import auth
 from ..actions import messages
+from ..auth import Caller
+from ..policy import budget, raises
 from ..schemas.messages import ListMessagesSchema, MessageSchema, SendMessageSchema, SentMessageSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer, answer_page, own_sid
+from .blueprint import Blueprint, answer, answer_page
 
-blueprint = Blueprint("messages", __name__, description="What is said, in its order.")
+blueprint = Blueprint("messages", __name__, description="Send and list messages.")
 
 #: Messages in the tutorial's answer, which has no pages.
 WITHOUT_CURSOR = 1000
@@ -18,7 +19,7 @@ PAGE = 50
 
 
 @blueprint.get("/conversations/<id:conversation_id>/messages")
-@blueprint.arguments(ListMessagesSchema, location="query")
+@blueprint.arguments(ListMessagesSchema, location="query", caller_required=False)
 @blueprint.response(
     200,
     MessageSchema(many=True),
@@ -27,16 +28,18 @@ PAGE = 50
         "X-Has-More-After": {"schema": {"type": "string", "enum": ["true", "false"]}},
     },
 )
-def list_messages(query: dict[str, Any], conversation_id: str) -> Response:
+@raises("conversation_not_found")
+@budget("default")
+def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id: str) -> Response:
     """List messages, oldest first: a page before, after or around a number, or the newest.
 
-    Without any of them the conversation from its start, or after `last_message_date`, 1,000 messages at most. The
-    `Link` headers lead to the rest.
+    Without any of them the conversation from its start, or after `last_message_date`, 1,000 messages at most. A page
+    ends early after 2 MiB. The `Link` headers lead to the rest.
     """
     has_cursor = query.keys() & {"before_seq", "after_seq", "around_seq"}
     page = storage.list_messages(
+        caller,
         conversation_id,
-        auth.acting_if_named(query.get("user_id")),
         query.get("limit", PAGE if has_cursor else WITHOUT_CURSOR),
         query.get("before_seq"),
         query.get("after_seq"),
@@ -59,7 +62,8 @@ def list_messages(query: dict[str, Any], conversation_id: str) -> Response:
 @blueprint.post("/conversations/<id:conversation_id>/messages/create")
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(200, SentMessageSchema)
-def send_message(body: dict[str, Any], conversation_id: str) -> Response:
+@raises("conversation_not_found")
+@budget("send")
+def send_message(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:
     """Send a message; the other members hear `message`. Repeated with the same `client_id` it is done once."""
-    actor = auth.acting(body.get("user_id"))
-    return answer(messages.send(actor, conversation_id, body["message"], body["client_id"], own_sid(actor)))
+    return answer(messages.send(caller, conversation_id, body))

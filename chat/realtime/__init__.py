@@ -1,1 +1,1 @@
-"""Outbound: who is connected, and what they are told."""
+"""Outbound: whose sockets are connected, and what they hear."""

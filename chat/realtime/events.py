@@ -1,66 +1,56 @@
-"""The catalogue of events that the server sends, and the only place that sends them.
+"""The catalogue of events that the server sends: what each carries, who hears it. The documents are made from it."""
 
-Every event is a hint: it leaves after its transaction has committed, and a delivery that fails is
-logged and forgotten, since `POST /sync` has it all.
-"""
-
-import logging
-from typing import Any
+from typing import Literal, NamedTuple
 
 from marshmallow import Schema
 
-from ..extensions import socketio
 from ..schemas.conversations import ConversationSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.messages import SentMessageSchema
 from ..schemas.receipts import ReceiptSchema
-from .coalesce import Coalescer
-
-log = logging.getLogger(__name__)
-
-#: What each event carries.
-EVENTS: dict[str, type[Schema]] = {
-    "message": SentMessageSchema,
-    "newConversation": ConversationSchema,
-    "receipt": ReceiptSchema,
-    "unauthorized": ProblemSchema,
-}
-
-_receipts = Coalescer()
 
 
-def message(sent: dict[str, Any], member_ids: list[str], own_sid: str | None) -> None:
-    """`message` to every member's sessions but the sender's; with `own_sid` to all but that one."""
-    _emit("message", sent, _others(member_ids, sent["user_id"], own_sid), own_sid)
+class Event(NamedTuple):
+    """One event: its name, what it carries, and who hears it.
+
+    `audience`: the members of the conversation, or one session. `skips`: the acting socket alone, or, when no socket
+    acts, every session of the caller (the tutorial's rule). `latest_of`: the fields that name a state of which only the
+    latest counts: of a burst the first is sent at once and the latest a second later; `grows` are the fields that say
+    which of two is later.
+    """
+
+    name: str
+    summary: str
+    schema: type[Schema]
+    audience: Literal["members", "session"] = "members"
+    skips: Literal["socket", "caller"] = "socket"
+    latest_of: tuple[str, ...] = ()
+    grows: tuple[str, ...] = ()
 
 
-def new_conversation(conversation: dict[str, Any], listed_ids: list[str], own_sid: str | None) -> None:
-    """`newConversation` to every listed participant's sessions; with `own_sid` also to the owner's other devices."""
-    recipients = [*listed_ids, conversation["owner_user_id"]] if own_sid else listed_ids
-    _emit("newConversation", conversation, recipients, own_sid)
+MESSAGE = Event(
+    "message",
+    "A message was sent: to every session of the members but the sender's, or but the socket that sent it.",
+    SentMessageSchema,
+    skips="caller",
+)
+NEW_CONVERSATION = Event(
+    "newConversation",
+    "A conversation was opened: to every session of the listed participants.",
+    ConversationSchema,
+)
+RECEIPT = Event(
+    "receipt",
+    "A member has received or read: to the other members and the user's other devices, at most once a second.",
+    ReceiptSchema,
+    latest_of=("conversation_id", "user_id"),
+    grows=("read_seq", "delivered_seq"),  # pointers only move forward: the later state is not behind in either
+)
+UNAUTHORIZED = Event(
+    "unauthorized",
+    "The session's token expired or was revoked: to this session; the server disconnects after it.",
+    ProblemSchema,
+    audience="session",
+)
 
-
-def receipt(moved: dict[str, Any], member_ids: list[str], own_sid: str | None) -> None:
-    """`receipt` to the other members and the user's other devices, at most once a second for each conversation."""
-    key = (moved["conversation_id"], moved["user_id"])
-    # Pointers only move forward: of two states of one member the later is not behind in either.
-    age = (moved["read_seq"], moved["delivered_seq"])
-    _receipts.offer(key, age, lambda: _emit("receipt", moved, member_ids, own_sid))
-
-
-def unauthorized(told: dict[str, Any], sid: str) -> None:
-    """`unauthorized` to one session that is about to be disconnected: its token does not hold any longer."""
-    _emit("unauthorized", told, [sid])
-
-
-def _others(member_ids: list[str], sender_id: str, own_sid: str | None) -> list[str]:
-    return member_ids if own_sid else [each for each in member_ids if each != sender_id]
-
-
-def _emit(event: str, payload: dict[str, Any], rooms: list[str], skip_sid: str | None = None) -> None:
-    if not rooms:
-        return
-    try:
-        socketio.emit(event, payload, to=rooms, skip_sid=skip_sid)
-    except Exception:
-        log.exception("the event %s could not be sent", event)
+EVENTS = {event.name: event for event in (MESSAGE, NEW_CONVERSATION, RECEIPT, UNAUTHORIZED)}

@@ -1,9 +1,8 @@
 """Conversations and what one member sees of them."""
 
 from marshmallow import Schema, fields
-from marshmallow.validate import Length
 
-from .fields import Id, Sequence, Text, Whole
+from .fields import Id, Items, Sequence, Text, Whole
 from .messages import MessageSchema
 from .users import UserSchema
 
@@ -37,15 +36,13 @@ class MemberConversationSchema(ConversationSchema, CountersSchema):
 class CreateConversationSchema(Schema):
     """A new conversation. The owner is a member whether listed or not."""
 
-    owner_id = Id(metadata={"description": "The caller. Needed in open mode only."})
-    participant_ids = fields.List(Id(), required=True, validate=Length(max=1000))
+    participant_ids = Items(Id(), longest=1000, required=True)
     group_name = Text(longest=255, trim=True, required=True)
 
 
 class ListConversationsSchema(Schema):
     """Whose conversations, and how much of them."""
 
-    user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
     limit = Whole(1, 100, load_default=50)
     message_limit = Whole(0, 100, load_default=10, metadata={"description": "Newest messages of each."})
     before = fields.String(metadata={"description": "The cursor of the page before, from its `Link` header."})

@@ -3,11 +3,11 @@
 from .fields import Id
 from .messages import SendMessageSchema
 from .receipts import UpdateReceiptSchema
-from .sync import SinceSchema
+from .sync import SyncSchema
 
 
-class JoinSchema(SinceSchema):
-    """Whose session this is; with `since` the acknowledgement brings what was missed."""
+class JoinSchema(SyncSchema):
+    """Whose session this is; with `since` or `cursor` the acknowledgement brings what was missed."""
 
     id = Id()
 
@@ -15,16 +15,10 @@ class JoinSchema(SinceSchema):
 class SendMessageEventSchema(SendMessageSchema):
     """A message for a conversation of the session's user."""
 
-    class Meta:
-        exclude = ("user_id",)
-
     conversation_id = Id(required=True)
 
 
 class ReceiptEventSchema(UpdateReceiptSchema):
     """The session's user has received or read a conversation."""
-
-    class Meta:
-        exclude = ("user_id",)
 
     conversation_id = Id(required=True)

@@ -116,6 +116,36 @@ class Sequence(Whole):
         super().__init__(0, 2**53 - 1, **kwargs)
 
 
+class Items(fields.List):
+    """A list of up to `longest` items. Its length is checked before its items."""
+
+    default_error_messages = {"too_long": "Longer than {longest} items."}
+
+    def __init__(self, item: fields.Field[Any], *, longest: int, **kwargs: Any) -> None:
+        super().__init__(item, **_described(kwargs, maxItems=longest))
+        self.longest = longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
+        if isinstance(value, list) and len(value) > self.longest:
+            raise self.make_error("too_long", longest=self.longest)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
+class Mapping(fields.Dict):
+    """An object of up to `longest` keys. Its length is checked before its contents."""
+
+    default_error_messages = {"too_long": "More than {longest} keys."}
+
+    def __init__(self, *, longest: int, **kwargs: Any) -> None:
+        super().__init__(**_described(kwargs, maxProperties=longest))
+        self.longest = longest
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if isinstance(value, dict) and len(value) > self.longest:
+            raise self.make_error("too_long", longest=self.longest)
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 def _described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Return a field's arguments with `facts` added to what the OpenAPI document says of it."""
     return kwargs | {"metadata": {**facts, **kwargs.get("metadata", {})}}

@@ -46,7 +46,6 @@ class SentMessageSchema(MessageSchema):
 class SendMessageSchema(Schema):
     """A message to send. With a `client_id` a repeated send is done once and gets the first answer."""
 
-    user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
     message = Text(longest=LONGEST_MESSAGE, required=True)
     client_id = Text(longest=64, allow_none=True, load_default=None)
 
@@ -54,7 +53,6 @@ class SendMessageSchema(Schema):
 class ListMessagesSchema(Schema):
     """Which page: before, after or around a number, after a date, or the newest."""
 
-    user_id = Id(metadata={"description": "The caller. In open mode, who names itself must be a member."})
     last_message_date = Time()
     before_seq = Sequence()
     after_seq = Sequence()

@@ -19,7 +19,6 @@ class ReceiptSchema(Schema):
 class UpdateReceiptSchema(Schema):
     """Pointers to move forward, one at least. A number beyond the newest message means the newest."""
 
-    user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
     read_seq = Sequence(allow_none=True, load_default=None)
     delivered_seq = Sequence(allow_none=True, load_default=None)
 
@@ -27,12 +26,6 @@ class UpdateReceiptSchema(Schema):
     def something(self, data: dict[str, Any], **kwargs: Any) -> None:
         if data.get("read_seq") is None and data.get("delivered_seq") is None:
             raise ValidationError("Missing: send read_seq, delivered_seq or both.", "read_seq")
-
-
-class CallerSchema(Schema):
-    """Who asks."""
-
-    user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
 
 
 class UnreadSchema(Schema):

@@ -41,7 +41,6 @@ class SignedUpSchema(UserSchema, TokenSchema):
 class SearchUsersSchema(Schema):
     """Who is looking, and for what."""
 
-    user_id = Id(metadata={"description": "The caller. Needed in open mode only."})
     q = AnyText(metadata={"description": "Matched anywhere in the name, case-insensitive."})
 
 

@@ -7,19 +7,18 @@ from flask import request
 from flask_socketio.namespace import Namespace
 from socketio.exceptions import ConnectionRefusedError
 
-from .. import auth
 from ..actions import messages, receipts
-from ..auth import tokens
-from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, explain, problem, request_id
+from ..auth import Caller
+from ..auth.caller import is_open
+from ..auth.tokens import Identity, bearer, tokens
+from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, problem, request_id, to_chat_error
 from ..extensions import socket_server
 from ..limits import limits
-from ..realtime.presence import Session, presence
+from ..policy import budget, raises
+from ..realtime.sessions import Session, sessions
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
-from ..storage import Actor, storage
-from .payloads import receives
-
-#: Events that have a budget of their own.
-BUDGETS = {"on_sendMessage": "send"}
+from ..storage import storage
+from .receives import receives
 
 
 class ChatNamespace(Namespace):
@@ -43,66 +42,71 @@ class ChatNamespace(Namespace):
         try:
             identity = _admit(handshake)
             if identity:
-                storage.get_user(identity.actor)
-                presence.join(_sid(), Session(identity.actor, identity.expires_at))
+                caller = Caller(identity.user_id, identity.issued_at, _sid())
+                storage.get_user(caller)
+                sessions.join(_sid(), Session(caller, identity.expires_at))
         except Exception as error:
-            told = explain(error)
-            raise ConnectionRefusedError(told.code, problem(told, request_id())) from None
+            chat_error = to_chat_error(error)
+            raise ConnectionRefusedError(chat_error.code, problem(chat_error, request_id())) from None
 
     def on_disconnect(self, reason: Any = None) -> None:
         """Forget the session."""
-        presence.leave(_sid())
+        sessions.leave(_sid())
 
     @receives(JoinSchema)
+    @raises("authentication_required", "identity_mismatch", "user_not_found", "token_invalid", "too_many_sessions")
+    @budget("default")
     def on_join(self, data: dict[str, Any]) -> dict[str, Any]:
         """Make the session the named user's, who a token may confirm; acknowledged `{user, …sync}`."""
-        before = presence.session(_sid())
-        session = _session_for(before, data.get("id"))
-        answer = {"user": storage.get_user(session.actor)}
-        presence.join(_sid(), session)
-        if "since" in data:
+        session = _session_for(sessions.get(_sid()), data.get("id"))
+        answer = {"user": storage.get_user(session.caller)}
+        sessions.join(_sid(), session)
+        if "since" in data or "cursor" in data:
             # The room first, the snapshot second: what commits in between arrives as an event, or both ways.
-            answer |= json.loads(storage.sync(session.actor, data["since"], data["limit"]))
+            missed = storage.sync(session.caller, data.get("since"), data.get("cursor"), data["limit"])
+            answer |= json.loads(missed)
         return answer
 
     @receives(SendMessageEventSchema)
+    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:
         """Send a message, as the HTTP route does; acknowledged with the message."""
-        return messages.send(_actor(), data["conversation_id"], data["message"], data["client_id"], own_sid=_sid())
+        return messages.send(_caller(), data.pop("conversation_id"), data)
 
     @receives(ReceiptEventSchema)
+    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @budget("default")
     def on_receipt(self, data: dict[str, Any]) -> dict[str, Any]:
         """Move the user's pointers, as the HTTP route does; acknowledged with the receipt."""
-        return receipts.update(
-            _actor(), data["conversation_id"], data["read_seq"], data["delivered_seq"], own_sid=_sid()
-        )
+        return receipts.update(_caller(), data.pop("conversation_id"), data)
 
-    def spend(self, handler: str) -> None:
+    def spend(self, kind: str) -> None:
         """Count an event against its sender's budget, the one of its requests. Raises 429 rate_limited."""
-        session = presence.session(_sid())
-        user_id = session.actor.user_id if session and session.has_token else None
-        limits.spend(BUDGETS.get(handler, "default"), user_id, request.remote_addr)
+        session = sessions.get(_sid())
+        user_id = session.caller.user_id if session and session.has_token else None
+        limits.spend(kind, user_id, request.remote_addr)
 
 
 def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
 
 
-def _admit(handshake: Any) -> auth.Identity | None:
+def _admit(handshake: Any) -> Identity | None:
     """Return whom the handshake's token speaks for, None without one in open mode; it counts like a request."""
     identity = None
     try:
         identity = _identity(handshake)
-        if identity is None and not auth.is_open():
+        if identity is None and not is_open():
             raise Unauthorized()
     finally:
         limits.spend("default", identity and identity.user_id, request.remote_addr)
     return identity
 
 
-def _identity(handshake: Any) -> auth.Identity | None:
+def _identity(handshake: Any) -> Identity | None:
     token = handshake.get("token") if isinstance(handshake, dict) else None
-    token = token or auth.bearer(request.headers.get("Authorization"))
+    token = token or bearer(request.headers.get("Authorization"))
     if token is not None and not isinstance(token, str):
         raise Unauthorized("token_invalid")
     return tokens.verify(token) if token else None
@@ -111,18 +115,18 @@ def _identity(handshake: Any) -> auth.Identity | None:
 def _session_for(session: Session | None, named: str | None) -> Session:
     """Return the session after a `join`: a token's stays what it is, without one the named user's."""
     if session and session.has_token:
-        if named and named != session.actor.user_id:
+        if named and named != session.caller.user_id:
             raise Forbidden("identity_mismatch")
         return session
-    if not auth.is_open():
+    if not is_open():
         raise Unauthorized()
     if not named:
         raise ValidationFailed({"id": ["Missing data for required field."]})
-    return Session(Actor(named))
+    return Session(Caller(named, None, _sid()))
 
 
-def _actor() -> Actor:
-    session = presence.session(_sid())
+def _caller() -> Caller:
+    session = sessions.get(_sid())
     if session is None:
         raise Unauthorized(detail="Send `join` first.")
-    return session.actor
+    return session.caller

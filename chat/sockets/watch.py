@@ -8,7 +8,7 @@ from flask import Flask
 from ..actions import sessions
 from ..errors import ChatError
 from ..extensions import socket_server, socketio
-from ..realtime.presence import presence
+from ..realtime.sessions import sessions as open_sessions
 from ..storage import storage
 
 log = logging.getLogger(__name__)
@@ -41,9 +41,9 @@ def watch(app: Flask) -> None:
 def forget_gone() -> None:
     """Forget the sessions whose connection broke off while they were being opened: the library tells nobody."""
     manager, connections = socket_server.manager, socket_server.eio.sockets
-    for sid, _ in presence:
+    for sid, _ in open_sessions:
         if manager.eio_sid_from_sid(sid, "/") not in connections:
-            presence.leave(sid)
+            open_sessions.leave(sid)
             manager.disconnect(sid, "/", ignore_queue=True)
 
 

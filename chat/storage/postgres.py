@@ -1,10 +1,8 @@
 """The driver for any PostgreSQL: psycopg and a pool of connections, also behind a transaction pooler."""
 
-import hashlib
-import logging
 import os
 import time
-from pathlib import Path
+from functools import cache
 from typing import Any
 
 # psycopg's own choice of wait function is written in C and does not see eventlet's patch: every query would stop the
@@ -19,11 +17,8 @@ from psycopg_pool import ConnectionPool, PoolTimeout
 
 from ..config import Config
 from ..errors import ConfigError, StartupError, StorageUnavailable
-from .base import SCHEMA_VERSION, Storage, failure
-
-MIGRATIONS = Path(__file__).parents[2] / "migrations.sql"
-
-log = logging.getLogger(__name__)
+from .contract import Storage, to_error
+from .migrate import migrate
 
 
 class Connection(psycopg.Connection[Any]):
@@ -78,12 +73,11 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        names = ", ".join(f"{name} => %({name})s" for name in args)
         values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
-                row = connection.execute(SQL(f"select public.{function}({names})::text"), values).fetchone()
+                row = connection.execute(_statement(function, tuple(args)), values).fetchone()
                 assert row is not None
                 return row[0]
         except PoolTimeout as error:
@@ -92,29 +86,15 @@ class PostgresStorage(Storage):
             raise _failure(error) from error
 
     def migrate(self) -> str:
-        """Apply `migrations.sql` unless exactly this file has been applied already. Raises `StartupError`."""
-        script = MIGRATIONS.read_text(encoding="utf-8")
-        file_hash = hashlib.sha256(script.encode()).hexdigest()
         try:
             with Connection.connect(self._url, autocommit=True, connect_timeout=self._connect_timeout) as connection:
                 if connection.info.server_version < 150000:
                     raise StartupError("The database must be PostgreSQL 15 or newer.")
-                applied = _applied(connection)
-                if applied and applied[0] > SCHEMA_VERSION:
-                    raise StartupError(
-                        f"The database has schema version {applied[0]} and this release knows {SCHEMA_VERSION}: "
-                        "it was made by a newer release; upgrade the server."
-                    )
-                if applied == (SCHEMA_VERSION, file_hash):
-                    return f"The schema is up to date (version {SCHEMA_VERSION})."
-                connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
-                connection.execute(SQL(script))
-                connection.execute("update public.chat_schema set file_hash = %s", (file_hash,))
+                return migrate(connection)
         except psycopg.Error as error:
             if error.sqlstate is None:  # not from the database
                 raise StartupError(f"The database cannot be reached: {_one_line(error)}.") from None
-            raise StartupError(f"The schema could not be applied; nothing was changed: {_one_line(error)}.") from None
-        return f"The schema was brought up to version {SCHEMA_VERSION}."
+            raise StartupError(f"The schema could not be applied: {_one_line(error)}.") from None
 
     def _configure(self, connection: Connection) -> None:
         connection.seconds = self._timeout
@@ -155,16 +135,17 @@ def _readable(database_url: str) -> str:
     return database_url
 
 
+@cache
+def _statement(function: str, names: tuple[str, ...]) -> SQL:
+    """Return the statement that calls a function with named arguments; PostgreSQL chooses a function by them."""
+    arguments = ", ".join(f"{name} => %({name})s" for name in names)
+    return SQL(f"select public.{function}({arguments})::text")  # type: ignore[arg-type]
+
+
 def _failure(error: psycopg.Error) -> Exception:
     if error.sqlstate is None:  # from the driver itself: the connection broke, or could not be made
         return StorageUnavailable() if isinstance(error, psycopg.OperationalError) else error
-    return failure(error.sqlstate, error.diag.message_primary or "", error.diag.message_detail)
-
-
-def _applied(connection: Connection) -> tuple[int, str | None] | None:
-    if connection.execute("select to_regclass('public.chat_schema')").fetchone() == (None,):
-        return None
-    return connection.execute("select version, file_hash from public.chat_schema").fetchone()
+    return to_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_detail)
 
 
 def _one_line(error: psycopg.Error) -> str:

@@ -4,6 +4,7 @@ import logging
 import threading
 import time
 from contextlib import AbstractContextManager, nullcontext
+from math import inf
 from typing import Any
 
 import eventlet
@@ -15,7 +16,8 @@ from supabase import Client, ClientOptions, SupabaseException, create_client
 
 from ..config import Config
 from ..errors import ConfigError, StartupError, StorageFault, StorageUnavailable
-from .base import SCHEMA_VERSION, Storage, failure
+from .contract import DeployedSchema, Storage, to_error
+from .migrations import migrations
 
 RIGHT_KEY = (
     "set SUPABASE_SERVICE_ROLE_KEY to the project's service_role key or to an sb_secret_ key "
@@ -56,18 +58,22 @@ class SupabaseStorage(Storage):
             logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells every request at the level info
 
     def open(self) -> None:
-        version = self._deployed_version()
-        if version == SCHEMA_VERSION:
-            return
-        found = f"The chat schema in this Supabase project is version {version} and this release needs {SCHEMA_VERSION}"
-        if version < SCHEMA_VERSION:
-            raise StartupError(f"{found}: {PASTE}")
-        raise StartupError(f"{found}: the project belongs to a newer release; upgrade the server.")
+        found, wanted = self._deployed_schema(), migrations()
+        named = f"The chat schema in this Supabase project is version {found['version']}"
+        if found["version"] > wanted.version and (found["oldest_code"] or inf) > wanted.version:
+            raise StartupError(
+                f"{named} and this release needs {wanted.version}: the project belongs to a newer release; "
+                "upgrade the server."
+            )
+        if found["version"] < wanted.version:
+            raise StartupError(f"{named} and this release needs {wanted.version}: {PASTE}")
+        if found["version"] == wanted.version and found["functions_hash"] != wanted.functions_hash:
+            raise StartupError(f"{named}, but its functions are not those of this release: {PASTE}")
 
     def migrate(self) -> str:
         """Say that the schema is up to date, or raise `StartupError` with what to do: the API cannot change tables."""
         self.open()
-        return f"The chat schema in this Supabase project is up to date (version {SCHEMA_VERSION})."
+        return f"The chat schema in this Supabase project is up to date (version {migrations().version})."
 
     def close(self) -> None:
         self._http.close()
@@ -82,9 +88,10 @@ class SupabaseStorage(Storage):
         except httpx.HTTPError as error:
             raise StorageUnavailable() from error
 
-    def _deployed_version(self) -> int:
+    def _deployed_schema(self) -> DeployedSchema:
         try:
-            return self.schema_version()
+            found = self.get_schema()
+            return {**found, "version": int(found["version"])}
         except FunctionMissing:
             raise StartupError(f"The chat schema is not in this Supabase project yet: {PASTE}") from None
         except KeyRefused as error:
@@ -94,7 +101,7 @@ class SupabaseStorage(Storage):
                 f"The Supabase project at {self._url} does not answer ({error.__cause__}): check SUPABASE_PROJECT_URL, "
                 "and in the dashboard whether the project is paused."
             ) from None
-        except (StorageFault, ValueError, TypeError) as error:
+        except (StorageFault, ValueError, TypeError, KeyError) as error:
             raise StartupError(
                 f"SUPABASE_PROJECT_URL does not lead to the API of a Supabase project ({error}): "
                 f"it looks like https://<project>.supabase.co and is {self._url}."
@@ -210,14 +217,14 @@ def _raise_failure(response: httpx.Response) -> None:
     message = str(error.get("message") or response.reason_phrase)
     told = StorageFault(f"{code}: {message}")
     if code.startswith("PT"):
-        raise failure(code, message, error.get("details"))
+        raise to_error(code, message, error.get("details"))
     if status >= 502 or status in (408, 429) or code == "HTTP 500":
         raise StorageUnavailable() from told
     if code == "PGRST202":
         raise FunctionMissing(*told.args)
     if code in ("42501", "HTTP 401") or code.startswith("PGRST30"):
         raise KeyRefused(*told.args)
-    raise failure(code, message, error.get("details")) from told
+    raise to_error(code, message, error.get("details")) from told
 
 
 def _error_object(response: httpx.Response) -> dict[str, Any]:

@@ -1,0 +1,86 @@
+"""What happens before and after every request, as the route's policy says."""
+
+import logging
+import time
+from urllib.parse import quote
+
+from flask import Flask, Response, current_app, g, request
+
+from .. import errors
+from ..auth.caller import authenticate, identity
+from ..errors import NotFound
+from ..limits import limits
+from ..policy import Policy, policy_of
+from ..schemas.fields import parse_id
+
+log = logging.getLogger(__name__)
+
+#: What browsers are told about every answer; the pages here need nothing from elsewhere.
+SECURITY_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+    "Referrer-Policy": "no-referrer",
+    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
+}
+
+#: What the router answers by itself: 404, 405, a browser's preflight.
+OPEN = Policy(is_public=True, reads_token=False, budget=None)
+
+
+def init_app(app: Flask) -> None:
+    """Run the hooks around every request of `app`."""
+    app.before_request(_start)
+    app.before_request(_admit)
+    app.before_request(_normalise_ids)
+    app.after_request(_finish)
+
+
+def spend(kind: str, cost: int = 1) -> None:
+    """Count the request against its sender's limit: the user's where a token says who it is, else the address's.
+
+    Raises 429 rate_limited.
+    """
+    known = identity()
+    g.budget = limits.spend(kind, known and known.user_id, request.remote_addr, cost)
+
+
+def _start() -> None:
+    g.started_at = time.perf_counter()
+
+
+def _admit() -> None:
+    """Find out who asks, and count the request; also one whose token is refused."""
+    policy = OPEN
+    if request.endpoint and request.method != "OPTIONS":
+        policy = policy_of(current_app.view_functions[request.endpoint])
+    try:
+        authenticate(policy)
+    finally:
+        if policy.budget:
+            spend(policy.budget)
+
+
+def _normalise_ids() -> None:
+    if request.method == "OPTIONS":  # a browser's preflight must pass for the page to see the 404
+        return
+    for name, value in (request.view_args or {}).items():
+        if name.endswith("_id"):
+            parsed = parse_id(value)
+            if parsed is None:
+                raise NotFound(name.removesuffix("_id"))
+            request.view_args[name] = parsed  # type: ignore[index]
+
+
+def _finish(response: Response) -> Response:
+    response.headers["X-Request-ID"] = errors.request_id()
+    response.headers.update(SECURITY_HEADERS)
+    if request.is_secure:
+        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+    if g.get("budget"):
+        response.headers.update(g.budget.headers)
+    if log.isEnabledFor(logging.INFO):
+        # Quoted: a line break in a path or a method must not start a line of the log.
+        method, path = quote(request.method[:20]), quote(request.path)
+        took = (time.perf_counter() - g.started_at) * 1000
+        log.info("%s %s %d %.1f ms [%s]", method, path, response.status_code, took, errors.request_id())
+    return response

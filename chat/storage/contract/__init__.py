@@ -1,0 +1,39 @@
+"""What the server asks of its database, by noun: one short method per SQL function of `migrations.sql`.
+
+The rules live in the SQL functions, so every method is one round trip and one transaction. Two drivers know how to
+make the call: `postgres.py` over a connection, `supabase.py` over HTTP.
+
+Any method raises `ChatError` for what a rule forbids (each names its codes), `StorageUnavailable` when the database
+cannot be reached or does not answer in time, and `StorageFault` for a bug. Every method with a `caller` raises 404
+user_not_found and 401 token_invalid (revoked). Ids are lower-case UUID strings, times are ISO 8601 strings in UTC.
+"""
+
+from abc import abstractmethod
+
+from .calls import Change, Page, to_error
+from .conversations import Audience, Conversations
+from .jobs import Job, Jobs
+from .messages import Messages
+from .receipts import Receipts
+from .schema import DeployedSchema, Schema
+from .sync import Sync
+from .tokens import Revocation, Tokens
+from .users import Users
+
+__all__ = ["Audience", "Change", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+
+
+class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+    """The database, whichever it is."""
+
+    @abstractmethod
+    def open(self) -> None:
+        """Connect, and make sure that the schema is one that serves this code. Raises `StartupError`."""
+
+    @abstractmethod
+    def migrate(self) -> str:
+        """Bring the schema up to date and return a sentence on what was done. Raises `StartupError`."""
+
+    @abstractmethod
+    def close(self) -> None:
+        """Let go of every connection; safe to call twice."""

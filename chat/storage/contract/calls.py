@@ -1,0 +1,102 @@
+"""How a method of the storage contract becomes a call of its SQL function."""
+
+import inspect
+import json
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+from ...auth import Caller
+from ...errors import ChatError, StorageFault, StorageUnavailable
+
+Method = TypeVar("Method", bound=Callable[..., Any])
+
+
+class Page(NamedTuple):
+    """One page of a list: what its headers need, and the items as the JSON text that clients get."""
+
+    info: dict[str, Any]
+    items: str
+
+
+class Change(NamedTuple):
+    """What a write did: its result, the event's payload too; whether others must hear of it.
+
+    `audience_version` is the version of the conversation's members at the moment of the write.
+    """
+
+    result: dict[str, Any]
+    audience_version: int
+    announce: bool
+
+
+class Calls(ABC):
+    """What a driver provides: the call of one SQL function."""
+
+    @abstractmethod
+    def call_text(self, function: str, **args: Any) -> str:
+        """Run one SQL function with named arguments and return its result as JSON text."""
+
+    def call(self, function: str, **args: Any) -> Any:
+        """Run one SQL function with named arguments and return its result."""
+        return json.loads(self.call_text(function, **args))
+
+
+def sql(method: Method) -> Method:
+    """Make `send_message(self, caller, draft)` call `chat_send_message(p_user_id, p_issued_at, p_draft)`.
+
+    The return annotation says what becomes of the result: `str` leaves it as JSON text, `Page` and `Change` are taken
+    apart, everything else is parsed.
+    """
+    function = f"chat_{method.__name__}"
+    signature = inspect.signature(method)
+    read = READERS.get(get_type_hints(method)["return"], json.loads)
+
+    @wraps(method)
+    def call(self: Calls, *args: Any, **kwargs: Any) -> Any:
+        bound = signature.bind(self, *args, **kwargs)
+        bound.apply_defaults()
+        values: dict[str, Any] = {}
+        for name, value in list(bound.arguments.items())[1:]:
+            if name == "caller":
+                values["p_user_id"], values["p_issued_at"] = (value.user_id, value.issued_at) if value else (None, None)
+            else:
+                values[f"p_{name}"] = value
+        return read(self.call_text(function, **values))
+
+    call.is_sql = True  # type: ignore[attr-defined]
+    return call  # type: ignore[return-value]
+
+
+def to_error(sqlstate: str, message: str, detail: str | None) -> Exception:
+    """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
+
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code.
+    """
+    if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
+        return ChatError(int(sqlstate[2:]), message, detail or None)
+    # Connection lost (08), resources (53), operator intervention and time-outs (57), lock not available, and
+    # serialization: nothing was written and trying again may well work. 25006: a standby that is not promoted yet.
+    if sqlstate[:2] in ("08", "53", "57") or sqlstate in ("55P03", "40001", "40P01", "25006"):
+        return StorageUnavailable()
+    return StorageFault(f"{sqlstate}: {message}")
+
+
+def _read_page(text: str) -> Page:
+    """Take apart `{"info": …, "items": […]}` without parsing the items.
+
+    PostgreSQL writes the keys in this order and `info` holds no text of a user, so the first `"items"` is the key.
+    """
+    head, _, items = text.partition(', "items" : ')
+    return Page(json.loads(head + "}")["info"], items[:-1])
+
+
+def _read_change(text: str) -> Change:
+    return Change(**json.loads(text))
+
+
+READERS: dict[Any, Callable[[str], Any]] = {str: str, Page: _read_page, Change: _read_change}
+
+#: For the annotations of the contract's methods.
+__all__ = ["Caller", "Calls", "Change", "Page", "sql", "to_error"]

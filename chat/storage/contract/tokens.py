@@ -1,0 +1,24 @@
+"""Tokens and their end."""
+
+from typing import TypedDict
+
+from .calls import Caller, Calls, sql
+
+
+class Revocation(TypedDict):
+    """The end of all tokens of a user that were issued before `revoked_at` (Unix seconds)."""
+
+    user_id: str
+    revoked_at: float
+
+
+class Tokens(Calls):
+    """The end of tokens."""
+
+    @sql
+    def revoke_tokens(self, caller: Caller) -> Revocation:
+        """Refuse all tokens of the caller issued before now."""
+
+    @sql
+    def list_revocations(self, seconds: float) -> list[Revocation]:
+        """Return the revocations of the last `seconds`."""

@@ -1,0 +1,143 @@
+-- A deleted message keeps its place and its number, without its text.
+create or replace function public.chat_message_json(p_message public.messages, p_author public.users) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_message.id, 'conversation_id', p_message.conversation_id, 'user_id', p_message.user_id,
+        'message', case when p_message.deleted_at is null then p_message.message else '' end,
+        'created_at', public.chat_time(p_message.created_at),
+        'seq', p_message.seq, 'version', p_message.version, 'client_id', p_message.client_id,
+        'deleted_at', public.chat_time(p_message.deleted_at),
+        'users', json_build_object('id', p_author.id, 'username', p_author.username)
+    )
+$$;
+
+-- The messages numbered p_first to p_last, oldest first, as many as fit into p_bytes: those nearest to p_anchor, at least
+-- one. Numbers have no gap, so every page is such a range; first_seq and last_seq are the range that was taken.
+create or replace function public.chat_message_range(
+    p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
+    out first_seq bigint, out last_seq bigint, out items json
+)
+language sql stable
+as $$
+    with found as (
+        select m.seq, public.chat_message_json(m, a.author) as item
+        from public.messages as m
+        -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+    ), measured as (
+        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
+        from found
+    )
+    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
+$$;
+
+create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
+language sql stable
+as $$
+    select items from public.chat_message_range(
+        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+        public.chat_page_bytes() / 2
+    )
+$$;
+
+-- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
+-- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
+create or replace function public.chat_list_messages(
+    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision, p_limit integer,
+    p_before_seq bigint, p_after_seq bigint, p_around_seq bigint, p_after_date timestamptz
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_newest bigint;
+    v_first bigint;
+    v_last bigint;
+    v_page record;
+begin
+    if p_user_id is not null then
+        perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    end if;
+    select last_seq into v_newest from public.conversations where id = p_conversation_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    if p_after_date is not null then
+        select seq - 1 into p_after_seq from public.messages
+        where conversation_id = p_conversation_id and created_at > p_after_date
+        order by created_at, seq limit 1;
+        p_after_seq := coalesce(p_after_seq, v_newest);
+    end if;
+    v_last := case
+        when p_before_seq is not null then p_before_seq - 1
+        when p_after_seq is not null then p_after_seq + p_limit
+        when p_around_seq is not null then greatest(p_around_seq + p_limit / 2, p_limit)
+        else v_newest
+    end;
+    v_last := greatest(least(v_last, v_newest), 0);
+    v_first := case when p_after_seq is not null then p_after_seq + 1 else v_last - p_limit + 1 end;
+    v_first := least(greatest(v_first, 1), v_newest + 1);
+    select * into v_page from public.chat_message_range(
+        p_conversation_id, v_first, v_last,
+        case when p_after_seq is not null then v_first else coalesce(p_around_seq, v_last) end,
+        public.chat_page_bytes()
+    );
+    v_first := coalesce(v_page.first_seq, v_first);
+    v_last := coalesce(v_page.last_seq, v_last);
+    return json_build_object(
+        'info', json_build_object(
+            'first_seq', v_first, 'last_seq', v_last,
+            'has_more_before', v_first > 1 and v_newest > 0, 'has_more_after', v_last < v_newest
+        ),
+        'items', v_page.items
+    );
+end $$;
+
+-- p_draft: `{message, client_id}`. A send with a client_id happens once: the repeated one gets the message of the first.
+-- While that is younger than a minute it is announced again: nobody may have heard of it, if its answer was lost.
+create or replace function public.chat_send_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_author public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_message public.messages;
+begin
+    if p_draft ->> 'client_id' is not null then
+        select * into v_message from public.messages
+        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
+        if found then
+            v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
+            v_conversation.last_seq := v_message.seq;
+            return public.chat_change_json(
+                v_message.created_at > clock_timestamp() - interval '1 minute', v_conversation.audience_version,
+                public.chat_sent_message_json(v_message, v_author, v_conversation)
+            );
+        end if;
+    end if;
+    v_conversation := public.chat_next_version(p_conversation_id, 1, false);
+    update public.user_conversation
+    set last_read_seq = v_conversation.last_seq, last_delivered_seq = v_conversation.last_seq
+    where conversation_id = p_conversation_id and user_id = p_user_id;
+    insert into public.messages (conversation_id, user_id, message, client_id, seq, version, created_at)
+    values (p_conversation_id, p_user_id, p_draft ->> 'message', p_draft ->> 'client_id',
+            v_conversation.last_seq, v_conversation.version, v_conversation.last_activity_at)
+    returning * into v_message;
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_sent_message_json(v_message, v_author, v_conversation)
+    );
+end $$;
+
+create or replace function public.chat_sent_message_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_message_json(p_message, p_author),
+        json_build_object('conversations', public.chat_conversation_json(p_conversation))
+    )
+$$;

@@ -1,0 +1,9 @@
+-- The chat database: tables, indexes, functions, grants. Made by `make sql` from sql/; do not edit.
+--
+-- Safe to apply again and again: to an empty database, to one that an earlier release made, and to the one of the
+-- tutorial (`users`, `conversations`, `user_conversation`, `messages`), which is upgraded in place. Needs PostgreSQL 15
+-- and no extension. The whole file pastes into Supabase's SQL editor.
+--
+-- Each part is one transaction, and may be applied while servers work on the database. A step changes tables, is applied
+-- once, and waits 3 s at most for its lock: where a step gives up, nothing of it was done; apply the file again. The
+-- functions follow: replacing them locks no table.

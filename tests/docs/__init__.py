@@ -1,0 +1,1 @@
+"""The documents, the settings and the layout agree with the code."""

@@ -1,0 +1,1 @@
+"""Inbound HTTP: routes, bodies, identity, limits, the server itself."""

@@ -1,0 +1,1 @@
+"""Proofs that no message is lost: races, kills, state equivalence."""

@@ -1,0 +1,245 @@
+"""What happens at once, in the database: threads on connections of their own, and locks held on purpose."""
+
+import random
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+
+from chat.auth import Caller
+from chat.config import Config
+from chat.errors import ChatError
+from chat.storage.postgres import PostgresStorage
+from tests.test_storage import items, make_conversation, make_users, seqs
+
+WRITERS = 8
+
+
+@pytest.fixture
+def direct(database_url: str) -> Iterator[PostgresStorage]:
+    """The storage with a connection for each writer."""
+    opened = PostgresStorage(Config(storage_pool_size=WRITERS + 2), database_url)
+    opened.open()
+    yield opened
+    opened.close()
+
+
+@pytest.fixture
+def group(direct: PostgresStorage) -> tuple[str, list[Caller]]:
+    """A conversation and its members, one for each writer."""
+    members = make_users(direct, *(f"user {number}" for number in range(WRITERS)))
+    return make_conversation(direct, *members), members
+
+
+@pytest.fixture
+def other(database_url: str) -> Iterator[psycopg.Connection]:
+    """A connection of somebody else, whose transaction ends when the test says so."""
+    with psycopg.connect(database_url) as connection:
+        yield connection
+
+
+def at_once(*works: Callable[[], Any]) -> list[Any]:
+    """Start all in the same moment and return what each returned."""
+    start = threading.Barrier(len(works))
+
+    def run(work: Callable[[], Any]) -> Any:
+        start.wait()
+        return work()
+
+    with ThreadPoolExecutor(len(works)) as pool:
+        return list(pool.map(run, works))
+
+
+def wait_for_lock(other: psycopg.Connection, work: Future[Any], waiting: int = 1) -> None:
+    """Wait until so many connections of the database wait for a lock; `work` must not be over before."""
+    query = """select count(*) from pg_stat_activity
+               where datname = current_database() and wait_event_type = 'Lock' and application_name = 'chat'"""
+    end = time.monotonic() + 10
+    while other.execute(query).fetchone() != (waiting,):
+        assert not work.done()
+        assert time.monotonic() < end
+        time.sleep(0.01)
+
+
+def lock(other: psycopg.Connection, conversation_id: str) -> None:
+    """Take the conversation's lock, as everything does that changes it."""
+    other.execute("update conversations set version = version + 1 where id = %s", (conversation_id,))
+
+
+def test_sends_at_once_are_numbered_without_gap_in_the_order_of_their_commits(
+    direct: PostgresStorage, group: tuple[str, list[Caller]]
+) -> None:
+    id, members = group
+
+    def write(actor: Caller) -> list[dict[str, Any]]:
+        return [direct.send_message(id, actor, "hello", None)["message"] for _ in range(25)]
+
+    written = at_once(*(lambda actor=actor: write(actor) for actor in members))
+    for of_one in written:  # each writer's own order is kept
+        assert [each["seq"] for each in of_one] == sorted(each["seq"] for each in of_one)
+    messages = items(direct.list_messages(id, members[0], 1000))
+    assert [each["seq"] for each in messages] == list(range(1, 25 * WRITERS + 1))
+    assert [each["version"] for each in messages] == [each["seq"] + 1 for each in messages]
+    times = [each["created_at"] for each in messages]
+    assert times == sorted(set(times))
+    assert {each["id"] for of_one in written for each in of_one} == {each["id"] for each in messages}
+
+
+def test_one_client_id_sent_many_times_at_once_is_one_message(
+    direct: PostgresStorage, group: tuple[str, list[Caller]]
+) -> None:
+    id, members = group
+    for _ in range(5):
+        client_id = str(uuid4())
+        answers = at_once(*[lambda: direct.send_message(id, members[0], "once", client_id)] * WRITERS)  # noqa: B023
+        assert len({each["message"]["id"] for each in answers}) == 1
+        assert all(each["message"] == answers[0]["message"] for each in answers)
+        assert sorted(each["repeated"] for each in answers) == [False] + [True] * (WRITERS - 1)
+    assert seqs(direct.list_messages(id, members[0], 100)) == [1, 2, 3, 4, 5]
+
+
+def test_a_member_removed_while_its_send_waits_has_sent_nothing(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    id, members = group
+    with ThreadPoolExecutor(1) as pool:
+        lock(other, id)
+        other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
+        sending = pool.submit(direct.send_message, id, members[1], "too late", None)
+        wait_for_lock(other, sending)
+        other.commit()
+        with pytest.raises(ChatError, match="conversation_not_found"):
+            sending.result()
+    assert direct.list_messages(id, members[0], 10).items == "[]"
+    (conversation,) = items(direct.list_conversations(members[0], 1, 0))
+    assert (conversation["version"], conversation["last_seq"]) == (2, 0)  # the removal's version, and no other
+
+
+def test_a_member_removed_while_its_retry_waits_learns_nothing(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    id, members = group
+    direct.send_message(id, members[1], "hello", "c-1")
+    with ThreadPoolExecutor(1) as pool:
+        lock(other, id)
+        other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
+        sending = pool.submit(direct.send_message, id, members[1], "hello", "c-1")
+        wait_for_lock(other, sending)
+        other.commit()
+        with pytest.raises(ChatError, match="conversation_not_found"):
+            sending.result()
+
+
+def test_a_member_removed_while_its_receipt_waits_is_told_so(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    id, members = group
+    direct.send_message(id, members[0], "hello", None)
+    with ThreadPoolExecutor(1) as pool:
+        other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
+        reading = pool.submit(direct.update_receipt, id, members[1], 1, 1)
+        wait_for_lock(other, reading)
+        other.commit()
+        with pytest.raises(ChatError, match="conversation_not_found"):
+            reading.result()
+
+
+def test_a_conversation_deleted_while_a_send_waits_is_not_found(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    id, members = group
+    with ThreadPoolExecutor(1) as pool:
+        other.execute("delete from conversations where id = %s", (id,))
+        sending = pool.submit(direct.send_message, id, members[0], "too late", None)
+        wait_for_lock(other, sending)
+        other.commit()
+        with pytest.raises(ChatError, match="conversation_not_found"):
+            sending.result()
+
+
+def test_a_send_is_not_seen_before_its_commit_and_does_not_hold_up_readers(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    id, members = group
+    other.execute(
+        "select chat_send_message(p_conversation_id => %s, p_user_id => %s, p_issued_at => null,"
+        " p_message => 'not yet', p_client_id => null)",
+        (id, members[0].user_id),
+    )
+    assert direct.list_messages(id, members[1], 10).items == "[]"
+    assert '"recovered" : true' in direct.sync(members[1], {}, 10)
+    direct.update_receipt(id, members[1], 5, None)
+    with ThreadPoolExecutor(1) as pool:
+        sending = pool.submit(direct.send_message, id, members[1], "second", None)
+        wait_for_lock(other, sending)
+        other.rollback()
+        assert sending.result()["message"]["seq"] == 1
+
+
+def test_receipts_at_once_only_move_forward(direct: PostgresStorage, group: tuple[str, list[Caller]]) -> None:
+    id, members = group
+    for _ in range(100):
+        direct.send_message(id, members[0], "hello", None)
+
+    def read(numbers: list[int]) -> list[int]:
+        return [direct.update_receipt(id, members[1], number, None)["receipt"]["read_seq"] for number in numbers]
+
+    numbers = list(range(1, 101))
+    shuffled = [random.Random(seed).sample(numbers, 100) for seed in range(4)]
+    told = at_once(*(lambda each=each: read(each) for each in shuffled))
+    for own, pointers in zip(shuffled, told, strict=True):
+        assert pointers == sorted(pointers)
+        assert all(pointer >= number for pointer, number in zip(pointers, own, strict=True))
+    assert direct.update_receipt(id, members[1], 0, None)["receipt"]["read_seq"] == 100
+
+
+def test_sends_receipts_and_reads_at_once_never_block_each_other_for_good(
+    direct: PostgresStorage, group: tuple[str, list[Caller]]
+) -> None:
+    id, members = group
+    second_id = make_conversation(direct, *reversed(members))
+
+    def use(actor: Caller) -> None:
+        chance = random.Random(actor.user_id)
+        for _ in range(15):
+            conversation_id = chance.choice([id, second_id])
+            sent = direct.send_message(conversation_id, actor, "hello", None)["message"]
+            direct.update_receipt(chance.choice([id, second_id]), chance.choice(members), sent["seq"], None)
+            direct.sync(actor, {id: 1}, 10)
+            direct.create_user("renamed", actor.user_id)
+
+    at_once(*(lambda actor=actor: use(actor) for actor in members))  # a deadlock would raise 503
+    total = sum(direct.list_messages(each, None, 1).info["last_seq"] for each in (id, second_id))
+    assert total == 15 * WRITERS
+
+
+def test_one_profile_made_at_once_is_one_user(direct: PostgresStorage, other: psycopg.Connection) -> None:
+    for _ in range(5):
+        subject = str(uuid4())
+        names = [f"name {number}" for number in range(WRITERS)]
+        made = at_once(*(lambda name=name: direct.create_user(name, subject, 1.0) for name in names))  # noqa: B023
+        assert {each["id"] for each in made} == {subject}
+        assert sorted(each["username"] for each in made) == names
+        assert len({each["created_at"] for each in made}) == 1
+    assert other.execute("select count(*) from users").fetchone() == (5,)
+
+
+def test_a_revocation_while_a_send_waits_does_not_lose_what_it_overtakes(
+    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+) -> None:
+    """A send that was let in before the revocation is either done or refused as a whole."""
+    id, members = group
+    with ThreadPoolExecutor(1) as pool:
+        lock(other, id)
+        sending = pool.submit(direct.send_message, id, members[0]._replace(issued_at=1.0), "just in time", None)
+        wait_for_lock(other, sending)
+        direct.revoke_tokens(members[0])
+        other.commit()
+        assert sending.result()["message"]["seq"] == 1
+    with pytest.raises(ChatError, match="token_invalid"):
+        direct.send_message(id, members[0]._replace(issued_at=1.0), "too late", None)

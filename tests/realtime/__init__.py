@@ -1,0 +1,1 @@
+"""Sockets: what they send, what they hear, and the official clients."""

@@ -1,0 +1,1 @@
+"""The database: its schema, its upgrades, its grants, what each call costs."""

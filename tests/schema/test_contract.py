@@ -1,0 +1,231 @@
+"""The parts agree with each other, by introspection: storage and SQL, routes and document, payloads and schemas."""
+
+import inspect
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import psycopg
+import pytest
+from flask import Flask
+from marshmallow import RAISE, Schema
+
+from chat.auth import Caller
+from chat.realtime.events import EVENTS
+from chat.sockets.namespace import ChatNamespace
+from chat.storage import Storage
+from chat.storage.postgres import MIGRATIONS
+from tests.support.client import Api
+from tests.support.postgrest_sql import create_roles
+from tests.support.server import Device, Server
+from tests.support.tour import uid
+
+#: Methods of a driver that are no calls.
+NO_CALLS = {"open", "close", "migrate", "call", "call_text"}
+
+# storage and SQL
+
+
+class Calls(Storage):
+    """Keeps what each method calls, and has no database."""
+
+    def __init__(self) -> None:
+        self.made: list[tuple[str, set[str]]] = []
+
+    def call_text(self, function: str, **args: Any) -> str:
+        self.made.append((function, set(args)))
+        return "1" if function == "chat_schema_version" else '{"info" : null, "items" : []}'
+
+    def open(self) -> None: ...
+
+    def migrate(self) -> str:
+        return ""
+
+    def close(self) -> None: ...
+
+
+def storage_methods() -> list[str]:
+    return [name for name, _ in inspect.getmembers(Storage, inspect.isfunction) if name[0] != "_"]
+
+
+def made_by(method: str) -> tuple[str, set[str]]:
+    """Return the one call that a storage method makes, and the names of its arguments."""
+    calls = Calls()
+    bound = getattr(calls, method)
+    values = {"actor": Caller(uid(1)), "since": {}}
+    bound(**{name: values.get(name) for name in inspect.signature(bound).parameters})
+    (made,) = calls.made
+    return made
+
+
+@pytest.fixture
+def open_database(make_database: Callable[..., str]) -> Iterator[psycopg.Connection]:
+    """A database that gives everybody every right to what is made in it, as Supabase does, after the migration."""
+    with psycopg.connect(make_database("template0"), autocommit=True) as connection:
+        create_roles(connection)
+        connection.execute(MIGRATIONS.read_text())  # type: ignore[call-overload]
+        yield connection
+
+
+def test_every_storage_method_is_one_sql_function_with_the_same_arguments(sql: Callable[..., list[Any]]) -> None:
+    in_sql = {
+        name: set(arguments or [])
+        for name, arguments in sql("select proname, proargnames from pg_proc where proname like 'chat%%' and prosecdef")
+    }
+    methods = [name for name in storage_methods() if name not in NO_CALLS]
+    in_python = [made_by(name) for name in methods]
+    assert dict(in_python) == in_sql
+    assert len(in_python) == len(in_sql)
+    assert {function for function, _ in in_python} == {f"chat_{name}" for name in methods}
+    assert all(argument.startswith("p_") for arguments in in_sql.values() for argument in arguments)
+
+
+def test_every_storage_method_says_what_it_does() -> None:
+    assert [name for name in storage_methods() if not getattr(Storage, name).__doc__] == []
+
+
+def test_no_function_has_overloads_and_every_one_that_is_called_is_closed(open_database: psycopg.Connection) -> None:
+    functions = open_database.execute(
+        """select proname, prosecdef, proconfig, pronargdefaults,
+                  array(select role from unnest(array['public', 'anon', 'authenticated']) as role
+                        where has_function_privilege(role, oid, 'execute')),
+                  has_function_privilege('service_role', oid, 'execute')
+           from pg_proc where pronamespace = 'public'::regnamespace and proname like 'chat%'"""
+    ).fetchall()
+    names = [name for name, *_ in functions]
+    assert len(names) == len(set(names)) > 20
+    for name, is_definer, config, defaults, may_run, server_may_run in functions:
+        assert may_run == [], name
+        assert defaults == 0, name  # PostgREST chooses a function by the names of the arguments
+        if is_definer:
+            assert 'search_path=""' in config, name
+            assert server_may_run, name
+
+
+@pytest.mark.parametrize("role", ["anon", "authenticated"])
+def test_no_table_is_open_to_the_holders_of_the_public_key(open_database: psycopg.Connection, role: str) -> None:
+    relations = open_database.execute(
+        "select relname, relrowsecurity, relkind from pg_class "
+        "where relnamespace = 'public'::regnamespace and relkind in ('r', 'v', 'm', 'S', 'p', 'f')"
+    ).fetchall()
+    assert len(relations) == 6
+    for name, has_row_security, kind in relations:
+        assert kind == "r", name
+        assert has_row_security, name
+        for right in ("select", "insert", "update", "delete", "truncate", "references", "trigger"):
+            query = "select has_table_privilege(%s, %s, %s)"
+            assert open_database.execute(query, (role, f"public.{name}", right)).fetchone() == (False,), (name, right)
+        for right in ("select", "insert", "update", "references"):
+            query = "select has_any_column_privilege(%s, %s, %s)"
+            assert open_database.execute(query, (role, f"public.{name}", right)).fetchone() == (False,), (name, right)
+
+
+def test_every_foreign_key_has_an_index(sql: Callable[..., list[Any]]) -> None:
+    """Without one, deleting a user or a conversation reads whole tables."""
+    without = sql(
+        """select conrelid::regclass::text, conname from pg_constraint as key
+           where contype = 'f' and connamespace = 'public'::regnamespace and not exists (
+               select from pg_index where indrelid = key.conrelid and indpred is null and indkey[0] = key.conkey[1])"""
+    )
+    assert without == []
+
+
+# routes and payloads
+
+
+def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
+    """Every route of our own: its method, its path as OpenAPI writes it, and its view."""
+    for rule in app.url_map.iter_rules():
+        if rule.endpoint != "static" and not rule.endpoint.startswith("api-docs"):
+            for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+                path = rule.rule.replace("<id:", "{").replace(">", "}")
+                yield method, path, app.view_functions[rule.endpoint]
+
+
+def test_every_route_is_described(app: Flask) -> None:
+    document = app.test_client().get("/openapi.json").get_json()
+    for method, path, view in routes(app):
+        described = document["paths"][path][method.lower()]
+        assert described["summary"] == inspect.getdoc(view).splitlines()[0], path  # type: ignore[union-attr]
+        assert described["summary"].endswith((".", ";")), path
+        assert "200" in described["responses"], path
+        assert "default" in described["responses"], path
+    assert len(document["paths"]) == len({path for _, path, _ in routes(app)})
+
+
+def response_schema(app: Flask, method: str, path: str) -> Schema:
+    """Return the schema that the document gives for what a request is answered with."""
+    endpoint, _ = app.url_map.bind("").match(path.partition("?")[0], method)
+    schema: Schema = app.view_functions[endpoint]._apidoc["response"]["responses"][200][0]["schema"]
+    return schema
+
+
+def check(schema: Schema, payload: Any) -> None:
+    """Raise `ValidationError` for a field that is not declared, or declared and missing."""
+    schema.load(payload, unknown=RAISE)
+
+
+def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..., Flask]) -> None:
+    app = make_app(auth_mode="token", jwt_secret="s" * 32, signup="open")
+    api = Api(app.test_client())
+    seen = set()
+
+    def ask(method: str, path: str, body: Any = None) -> Any:
+        answer = api.request(method, path, body, **headers)
+        check(response_schema(app, method, path), answer)
+        endpoint, _ = app.url_map.bind("").match(path.partition("?")[0], method)
+        seen.add(app.view_functions[endpoint])
+        return answer
+
+    headers: dict[str, str] = {}
+    bob = ask("POST", "/users/create", {"username": "bob"})
+    ann = ask("POST", "/users/create", {"username": "ann"})
+    headers = {"Authorization": f"Bearer {ann['access_token']}"}
+    ask("POST", "/users/create", {"username": "Ann"})
+    ask("GET", "/users/search?q=b")
+    made = ask("POST", "/conversations/create", {"participant_ids": [bob["id"]], "group_name": "a group"})
+    messages = f"/conversations/{made['id']}/messages"
+    ask("POST", f"{messages}/create", {"message": "hello"})
+    ask("POST", f"{messages}/create", {"message": "hello", "client_id": "c-1"})
+    ask("POST", f"{messages}/create", {"message": "hello", "client_id": "c-1"})
+    ask("GET", messages)
+    ask("GET", "/conversations")
+    ask("PUT", f"/conversations/{made['id']}/receipts", {"read_seq": 1})
+    ask("GET", f"/conversations/{made['id']}/receipts")
+    headers = {"Authorization": f"Bearer {bob['access_token']}"}
+    assert ask("GET", "/unread")["total"] == 2
+    for known in (0, 2, 3, 9):
+        ask("POST", "/sync", {"since": {made["id"]: known, uid(9): 1}, "limit": 1})
+    ask("POST", "/tokens/refresh")
+    ask("POST", "/tokens/revoke")
+    ask("GET", "/health")
+    ask("GET", "/ready")
+    not_json = {app.view_functions["pages.home"]}
+    assert {view for _, _, view in routes(app)} == seen | not_json
+
+
+def test_every_event_has_exactly_the_fields_of_its_schema(make_server: Callable[..., Server]) -> None:
+    server = make_server(AUTH_MODE="token", JWT_SECRET="s" * 32)
+    api = Api(server)
+    ann, bob = api.user("ann"), api.user("bob")
+    headers = {"Authorization": f"Bearer {ann['access_token']}"}
+    with Device(server, auth={"token": bob["access_token"]}) as device:
+        conversation = api.conversation(ann, bob, **headers)
+        api.send(conversation, ann, **headers)
+        api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **headers)
+        own = {"Authorization": f"Bearer {bob['access_token']}"}
+        api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **own)
+        heard = {name: device.hear(name) for name in ("newConversation", "message", "receipt")}
+        api.request("POST", "/tokens/revoke", **own)
+        heard["unauthorized"] = device.hear("unauthorized")
+    assert heard.keys() == EVENTS.keys()
+    for name, payload in heard.items():
+        check(EVENTS[name](), payload)
+
+
+def test_every_event_that_clients_send_has_a_schema_and_a_docstring() -> None:
+    handlers = {name: handler for name, handler in vars(ChatNamespace).items() if name.startswith("on_")}
+    assert {name for name, handler in handlers.items() if not hasattr(handler, "schema")} == {
+        "on_connect",
+        "on_disconnect",
+    }
+    assert all(handler.__doc__ for handler in handlers.values())

@@ -1,0 +1,167 @@
+"""What a call costs: rows and blocks that the database touches are those of the page, whatever the history.
+
+One conversation of 100,000 messages, 100,000 users, one of them in 2,000 conversations. Every query is measured with
+the plan for its values, with the plan for any values (what PostgreSQL may change to after five calls), and without
+statistics (what a database has that was just moved).
+"""
+
+import json
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import psycopg
+import pytest
+
+from tests.conftest import TEMPLATE, make_conninfo_url, one_at_a_time
+from tests.support.tour import uid
+
+BIG_DATABASE = "chat_big"
+MESSAGES = USERS = 100_000
+CONVERSATIONS = 2_000
+BUSY, BIG = uid(1), uid(0)
+
+FILL = f"""
+    create function pg_temp.uid(n bigint) returns uuid immutable language sql
+    as $$ select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
+    insert into users (id, username, created_at)
+    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n;
+    insert into conversations (id, name, owner_user_id, version, last_seq, last_activity_at)
+    select pg_temp.uid(n), 'group ' || n, '{BUSY}'::uuid, 3, 2, '2024-06-01'::timestamptz - n * interval '1 minute'
+    from generate_series(1, {CONVERSATIONS}) as n
+    union all select '{BIG}', 'big', '{BUSY}'::uuid, {MESSAGES} + 1, {MESSAGES}, '2025-06-01';
+    insert into user_conversation (conversation_id, user_id, last_read_seq)
+    select pg_temp.uid(n), pg_temp.uid(u), 1
+    from generate_series(0, {CONVERSATIONS}) as n, lateral unnest(array[1, n + 2, n + 3]) as u;
+    insert into messages (conversation_id, user_id, message, created_at, seq, version, client_id)
+    select '{BIG}', pg_temp.uid(1 + n % 3), 'message ' || n, '2024-01-01'::timestamptz + n * interval '1 second',
+           n, n + 1, case when n % 2 = 0 then 'c-' || n end
+    from generate_series(1, {MESSAGES}) as n
+    union all
+    select pg_temp.uid(n), pg_temp.uid(n + 2), 'hello', '2024-01-01'::timestamptz + seq * interval '1 second',
+           seq, seq + 1, null
+    from generate_series(1, {CONVERSATIONS}) as n, generate_series(1, 2) as seq;
+    analyze;
+"""
+
+#: The settings under which a query is planned.
+PLANS = {
+    "for its values": "set local plan_cache_mode = force_custom_plan",
+    "for any values": "set local plan_cache_mode = force_generic_plan",
+    "without statistics": "delete from pg_statistic where starelid in (select oid from pg_class where relname in "
+    "('users', 'conversations', 'user_conversation', 'messages'))",
+}
+
+
+def page(**cursor: object) -> str:
+    arguments = {"before_seq": "null", "after_seq": "null", "around_seq": "null", "after_date": "null", **cursor}
+    named = ", ".join(f"p_{name} => {value}" for name, value in arguments.items())
+    return (
+        f"chat_list_messages(p_conversation_id => '{BIG}', p_user_id => '{BUSY}', p_issued_at => null, "
+        f"p_limit => 50, {named})"
+    )
+
+
+def sync(since: int, limit: int = 50) -> str:
+    known = {uid(number): 3 for number in range(1, CONVERSATIONS + 1)} | {BIG: since}
+    return f"chat_sync('{BUSY}', null, '{json.dumps(known)}', {limit})"
+
+
+def send(client_id: str) -> str:
+    return f"chat_send_message('{BIG}', '{uid(3)}', null, 'hello', {client_id})"
+
+
+class Cost(NamedTuple):
+    """What one call touched."""
+
+    rows: int
+    blocks: int
+
+
+#: Each call with the rows that it may touch: a message of a page stands for two, itself and its author. A look-up
+#: reads two or three blocks of an index for its row, so the blocks are bounded by the rows.
+CALLS: dict[str, tuple[str, int]] = {
+    "the newest page": (page(), 120),
+    "before the newest": (page(before_seq=MESSAGES), 120),
+    "before one in the middle": (page(before_seq=MESSAGES // 2), 120),
+    "before the oldest": (page(before_seq=1), 20),
+    "after one in the middle": (page(after_seq=MESSAGES // 2), 120),
+    "after the newest": (page(after_seq=MESSAGES), 20),
+    "around one": (page(around_seq=MESSAGES // 2), 120),
+    "after a date in the middle": (page(after_date="'2024-01-01T12:00:00Z'"), 160),
+    "after a date before all": (page(after_date="'2000-01-01T00:00:00Z'"), 160),
+    "after a date to come": (page(after_date="'2100-01-01T00:00:00Z'"), 20),
+    "a send": (send("null"), 30),
+    "a send with a client id": (send("'new'"), 30),
+    "a send repeated": (send("'c-99998'"), 30),
+    "a receipt": (f"chat_update_receipt('{BIG}', '{BUSY}', null, {MESSAGES}, null)", 30),
+    "receipts": (f"chat_list_receipts('{BIG}', '{BUSY}', null)", 20),
+    # Its trigrams have more users than the name itself.
+    "search for a rare name": (f"chat_search_users('{BUSY}', null, '99999')", 300),
+    "search for a frequent name": (f"chat_search_users('{BUSY}', null, 'USER')", 120),
+    "search for everybody": (f"chat_search_users('{BUSY}', null, null)", 120),
+    "revocations": ("chat_list_revocations(60)", 5),
+    # Two rows for each of the user's conversations, to find the most recent, then the page.
+    "the first page of conversations": (
+        f"chat_list_conversations('{BUSY}', null, 50, 10, null, null)",
+        2 * CONVERSATIONS + 50 * 20,
+    ),
+    "the last page of conversations": (
+        f"chat_list_conversations('{BUSY}', null, 50, 10, '2024-05-30T15:00:00Z', '{uid(0)}')",
+        2 * CONVERSATIONS + 50 * 20,
+    ),
+    "unread": (f"chat_list_unread('{BUSY}', null)", 2 * CONVERSATIONS + 20),
+    "sync with nothing new": (sync(MESSAGES + 1), 2 * CONVERSATIONS + 20),
+    "sync with a few new messages": (sync(MESSAGES - 9), 2 * CONVERSATIONS + 80),
+    "sync of too many": (sync(1), 2 * CONVERSATIONS + 300),
+}
+
+
+@pytest.fixture(scope="session")
+def big_database(cluster: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
+    """The URL of the big database, made by the first worker that needs it; tests take back what they write."""
+    shared = tmp_path_factory.getbasetemp() if worker_id == "master" else tmp_path_factory.getbasetemp().parent
+    url = make_conninfo_url(cluster, BIG_DATABASE)
+    with one_at_a_time(shared / "big.lock"), psycopg.connect(cluster, autocommit=True) as connection:
+        exists = connection.execute("select from pg_database where datname = %s", (BIG_DATABASE,)).fetchone()
+        if exists is None:
+            connection.execute(f"create database {BIG_DATABASE} template {TEMPLATE}")
+            with psycopg.connect(url) as filling:
+                filling.execute(FILL)  # type: ignore[call-overload]
+    return url
+
+
+@pytest.fixture
+def connection(big_database: str) -> Iterator[psycopg.Connection]:
+    """A connection to the big database, in a transaction that is taken back."""
+    with psycopg.connect(big_database) as opened:
+        yield opened
+        opened.rollback()
+
+
+def cost(connection: psycopg.Connection, call: str) -> Cost:
+    """Return what a call touches, with its plans and the catalogs in memory."""
+    for _ in range(2):
+        connection.execute("savepoint before")
+        rows_before = _rows(connection)
+        explained = connection.execute(f"explain (analyze, buffers, format json) select public.{call}").fetchone()
+        rows = _rows(connection) - rows_before
+        connection.execute("rollback to before")
+    assert explained is not None
+    plan = explained[0][0]["Plan"]
+    return Cost(rows, plan["Shared Hit Blocks"] + plan["Shared Read Blocks"])
+
+
+def _rows(connection: psycopg.Connection) -> int:
+    query = "select sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) from pg_stat_xact_user_tables"
+    found = connection.execute(query).fetchone()
+    return int(found[0]) if found else 0
+
+
+@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("name", CALLS)
+def test_a_call_touches_no_more_than_its_page(connection: psycopg.Connection, name: str, plan: str) -> None:
+    call, most_rows = CALLS[name]
+    connection.execute(PLANS[plan])  # type: ignore[call-overload]
+    found = cost(connection, call)
+    assert found.rows <= most_rows
+    assert found.blocks <= 2 * most_rows + 50

@@ -1,0 +1,1 @@
+"""The drivers, the embedded PostgreSQL, and a database that fails."""

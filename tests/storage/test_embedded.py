@@ -1,0 +1,204 @@
+"""The embedded PostgreSQL: it starts whatever a crash has left behind, and stops with its last user."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from chat.embedded import EmbeddedPostgres
+from chat.errors import StartupError
+
+ROOT = Path(__file__).resolve().parents[2]
+
+#: A process that uses the database in its first argument until its standard input ends.
+USER = """
+import sys
+from pathlib import Path
+from chat.embedded import EmbeddedPostgres
+database = EmbeddedPostgres(Path(sys.argv[1]))
+print(database.start(), flush=True)
+sys.stdin.read()
+database.stop()
+"""
+
+
+@pytest.fixture(scope="module")
+def directory(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data directory with a cluster in it; each test starts and stops it."""
+    path = tmp_path_factory.mktemp("embedded") / "data"
+    database = EmbeddedPostgres(path)
+    database.start()
+    database.stop()
+    return path
+
+
+@pytest.fixture
+def database(directory: Path) -> Iterator[EmbeddedPostgres]:
+    database = EmbeddedPostgres(directory)
+    yield database
+    database.stop()
+    assert not pid_file(directory).exists()
+
+
+def pid_file(directory: Path) -> Path:
+    return directory / "postgres" / "postmaster.pid"
+
+
+def postmaster(directory: Path) -> int:
+    return int(pid_file(directory).read_text().splitlines()[0])
+
+
+def ask(url: str, query: str) -> object:
+    with psycopg.connect(url) as connection:
+        row = connection.execute(query.encode()).fetchone()
+    assert row
+    return row[0]
+
+
+def other_user(directory: Path) -> subprocess.Popen[str]:
+    """Start another process that uses the database, and wait until it does."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", USER, str(directory)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout
+    assert process.stdout.readline().startswith("postgresql://")
+    return process
+
+
+def crash(directory: Path) -> None:
+    """Kill PostgreSQL the hard way; a parent that does not collect its children keeps the pid taken."""
+    pid = postmaster(directory)
+    os.kill(pid, signal.SIGKILL)
+    deadline = time.monotonic() + 10
+    while EmbeddedPostgres(directory).is_running():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def test_knows_unicode_and_utc(database: EmbeddedPostgres) -> None:
+    url = database.start()
+    assert ask(url, "select 'ÉCOLE' ilike 'école' and 'ЖУК' ilike 'жук'") is True
+    assert ask(url, "show timezone") == "UTC"
+    assert ask(url, "show listen_addresses") == ""
+
+
+def test_start_and_stop_may_be_repeated(database: EmbeddedPostgres) -> None:
+    assert database.start() == database.start() == database.url
+    database.stop()
+    database.stop()
+    database.start()
+    assert ask(database.url, "select 1") == 1
+
+
+def test_only_the_owner_can_enter(database: EmbeddedPostgres, directory: Path) -> None:
+    database.start()
+    assert directory.stat().st_mode & 0o066 == 0
+    assert (directory / "postgres").stat().st_mode & 0o077 == 0
+
+
+def test_last_user_stops_it(database: EmbeddedPostgres, directory: Path) -> None:
+    database.start()
+    with other_user(directory) as other:
+        database.stop()
+        assert ask(database.url, "select 1") == 1
+        other.communicate(timeout=20)
+    assert not pid_file(directory).exists()
+
+
+def test_attaches_to_what_a_killed_server_left(database: EmbeddedPostgres, directory: Path) -> None:
+    with other_user(directory) as other:
+        other.kill()
+    before = postmaster(directory)
+    database.start()
+    assert postmaster(directory) == before
+    assert ask(database.url, "select 1") == 1
+
+
+def test_recovers_after_a_crash(database: EmbeddedPostgres, directory: Path) -> None:
+    with psycopg.connect(database.start()) as connection:
+        connection.execute("create table kept as select 42 as n")
+    crash(directory)
+    database.stop()
+    assert ask(database.start(), "select n from kept") == 42
+
+
+@pytest.mark.parametrize("content", ["{pid}\n{rest}", "", "12"])
+def test_stale_pid_file(database: EmbeddedPostgres, directory: Path, content: str) -> None:
+    database.start()
+    lines = pid_file(directory).read_text().splitlines()
+    crash(directory)
+    database.stop()
+    # Another program has the process id now: this one.
+    pid_file(directory).write_text(content.format(pid=os.getpid(), rest="\n".join(lines[1:]) + "\n"))
+    assert ask(database.start(), "select 1") == 1
+
+
+def test_interrupted_initdb(tmp_path: Path) -> None:
+    half = tmp_path / "data" / "postgres.new.half"
+    half.mkdir(parents=True)
+    (half / "PG_VERSION").write_text("18\n")
+    database = EmbeddedPostgres(tmp_path / "data")
+    try:
+        assert ask(database.start(), "select 1") == 1
+        assert not half.exists()
+    finally:
+        database.stop()
+
+
+@pytest.mark.parametrize("name", ["long" * 30, "a b, $HOME 'c' \"d\" é"])
+def test_awkward_path(tmp_path: Path, name: str) -> None:
+    database = EmbeddedPostgres(tmp_path / name)
+    try:
+        assert ask(database.start(), "select 1") == 1
+    finally:
+        database.stop()
+
+
+@pytest.mark.parametrize("in_the_way", ["data", "data/postgres", "data/postgres.log/x", "data/postgres/x"])
+def test_something_in_the_way(tmp_path: Path, in_the_way: str) -> None:
+    path = tmp_path / in_the_way
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text("mine")
+    with pytest.raises(StartupError) as caught:
+        EmbeddedPostgres(tmp_path / "data").start()
+    assert str(tmp_path / "data") in str(caught.value)
+    assert path.read_text() == "mine"
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+def test_directory_that_is_not_writable(tmp_path: Path) -> None:
+    tmp_path.chmod(0o500)
+    with pytest.raises(StartupError, match="Permission denied"):
+        EmbeddedPostgres(tmp_path / "data").start()
+
+
+def test_other_major_version(database: EmbeddedPostgres, directory: Path) -> None:
+    version = directory / "postgres" / "PG_VERSION"
+    current = version.read_text()
+    version.write_text("17\n")
+    try:
+        with pytest.raises(StartupError, match="PostgreSQL 17"):
+            database.start()
+    finally:
+        version.write_text(current)
+
+
+def test_says_why_it_does_not_start(database: EmbeddedPostgres, directory: Path) -> None:
+    settings = directory / "postgres" / "postgresql.auto.conf"
+    before = settings.read_text()
+    settings.write_text("shared_buffers = 'plenty'\n")
+    try:
+        with pytest.raises(StartupError, match=r"configuration file .* contains errors.*postgres\.log"):
+            database.start()
+    finally:
+        settings.write_text(before)

@@ -1,0 +1,348 @@
+"""The storage on both drivers: every method, its errors, and that both answer the same."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from chat.auth import Caller
+from chat.errors import ChatError
+from chat.storage import Page, Storage
+
+NOBODY = "00000000-0000-4000-8000-000000000000"
+TEXTS = [
+    "plain",
+    "  white space stays  ",
+    "line\nbreak\ttab\r\n",
+    "👩‍👩‍👧‍👦 emoji",
+    "שלום עולם, مرحبا",
+    "e\u0301 is not é",
+    "\u2028\ufeff\uffff\U0010ffff",
+    "quotes ' \" and \\ and \\u0000",
+    '{"info" : {}, "items" : []}, "items" : ',
+    "%s %(name)s $1 :name",
+    "x" * 10_000,
+]
+
+#: Every method that acts for a user, called for one in a conversation.
+ACTING: dict[str, Callable[[Storage, Caller, str], Any]] = {
+    "get_user": lambda storage, actor, _: storage.get_user(actor),
+    "search_users": lambda storage, actor, _: storage.search_users(actor, "a"),
+    "revoke_tokens": lambda storage, actor, _: storage.revoke_tokens(actor),
+    "create_conversation": lambda storage, actor, _: storage.create_conversation(actor, [], "new"),
+    "list_conversations": lambda storage, actor, _: storage.list_conversations(actor, 10, 10),
+    "list_messages": lambda storage, actor, id: storage.list_messages(id, actor, 10),
+    "send_message": lambda storage, actor, id: storage.send_message(id, actor, "hello", None),
+    "update_receipt": lambda storage, actor, id: storage.update_receipt(id, actor, 1, 1),
+    "list_receipts": lambda storage, actor, id: storage.list_receipts(id, actor),
+    "list_unread": lambda storage, actor, _: storage.list_unread(actor),
+    "sync": lambda storage, actor, id: storage.sync(actor, {id: 0}, 10),
+}
+IN_A_CONVERSATION = ("list_messages", "send_message", "update_receipt", "list_receipts")
+
+
+def make_users(storage: Storage, *names: str) -> list[Caller]:
+    return [Caller(storage.create_user(name)["id"]) for name in names]
+
+
+def make_conversation(storage: Storage, owner: Caller, *others: Caller) -> str:
+    return str(storage.create_conversation(owner, [each.user_id for each in others], "a group")["conversation"]["id"])
+
+
+def items(page: Page) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = json.loads(page.items)
+    return found
+
+
+def seqs(page: Page) -> list[int]:
+    return [each["seq"] for each in items(page)]
+
+
+# users and tokens
+
+
+def test_a_name_comes_back_as_it_was_given(storage: Storage) -> None:
+    for name in (text[:255] for text in TEXTS):
+        user = storage.create_user(name)
+        assert user["username"] == name
+        assert storage.get_user(Caller(user["id"])) == user
+
+
+def test_a_profile_is_made_once_and_renamed_afterwards(storage: Storage) -> None:
+    subject = str(uuid4())
+    made = storage.create_user("ann", subject, 1_000_000.5)
+    renamed = storage.create_user("Ann", subject, 1_000_000.5)
+    assert made["id"] == subject
+    assert renamed == {**made, "username": "Ann"}
+
+
+def test_a_revoked_token_does_not_rename(storage: Storage) -> None:
+    ann = Caller(storage.create_user("ann")["id"])
+    revoked_at = storage.revoke_tokens(ann)["revoked_at"]
+    with pytest.raises(ChatError) as refused:
+        storage.create_user("Mallory", ann.user_id, revoked_at - 1)
+    assert (refused.value.status, refused.value.code) == (401, "token_invalid")
+    assert storage.get_user(ann)["username"] == "ann"
+
+
+def test_search_finds_a_part_of_a_name_in_any_case_and_never_the_caller(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "Joanna", "anna", "HANNAH", "bob", "50% off", "50 off", "a_b", "axb", "back\\slash")
+
+    def found(query: str | None) -> list[str]:
+        return [each["username"] for each in json.loads(storage.search_users(ann, query))]
+
+    assert sorted(found("ANN")) == ["HANNAH", "anna"]
+    assert found("50%") == ["50% off"]
+    assert found("a_b") == ["a_b"]
+    assert found("\\") == ["back\\slash"]
+    assert found("zzz") == []
+    assert len(found(None)) == 8
+    assert "Joanna" not in found(None)
+
+
+def test_search_stops_at_fifty_in_the_order_of_names(storage: Storage, sql: Callable[..., list[Any]]) -> None:
+    ann, *_ = make_users(storage, "ann")
+    sql("insert into users (username) select 'user ' || lpad(n::text, 3, '0') from generate_series(1, 120) as n")
+    expected = [f"user {n:03}" for n in range(1, 51)]
+    for query in (None, "SER"):
+        assert [each["username"] for each in json.loads(storage.search_users(ann, query))] == expected
+
+
+def test_a_token_is_good_from_the_moment_of_the_revocation_on(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "ann")
+    revoked_at = storage.revoke_tokens(ann)["revoked_at"]
+    assert storage.get_user(ann._replace(issued_at=revoked_at))["username"] == "ann"
+    with pytest.raises(ChatError, match="token_invalid"):
+        storage.get_user(ann._replace(issued_at=revoked_at - 0.00001))
+
+
+def test_revocations_are_listed_for_a_while(storage: Storage, sql: Callable[..., list[Any]]) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    old, new = storage.revoke_tokens(ann), storage.revoke_tokens(bob)
+    sql("update users set tokens_valid_from = tokens_valid_from - interval '1 hour' where id = %s", ann.user_id)
+    assert storage.list_revocations(60) == [new]
+    assert len(storage.list_revocations(7200)) == 2
+    assert storage.list_revocations(0) == []
+    assert old["user_id"] == ann.user_id
+
+
+# who may
+
+
+@pytest.mark.parametrize("method", ACTING)
+def test_an_unknown_user_is_404_and_a_revoked_token_401(storage: Storage, method: str) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    storage.send_message(id, ann, "hello", None)
+    ACTING[method](storage, ann, id)
+    revoked_at = storage.revoke_tokens(ann)["revoked_at"]
+    for actor, status, code in (
+        (Caller(NOBODY), 404, "user_not_found"),
+        (ann._replace(issued_at=revoked_at - 1), 401, "token_invalid"),
+        (ann._replace(issued_at=0.0), 401, "token_invalid"),
+    ):
+        with pytest.raises(ChatError) as refused:
+            ACTING[method](storage, actor, id)
+        assert (refused.value.status, refused.value.code) == (status, code)
+
+
+@pytest.mark.parametrize("method", IN_A_CONVERSATION)
+def test_a_stranger_cannot_tell_a_conversation_from_none(
+    storage: Storage, method: str, sql: Callable[..., list[Any]]
+) -> None:
+    ann, eve = make_users(storage, "ann", "eve")
+    id = make_conversation(storage, ann)
+    before = sql("select c, m from conversations as c join user_conversation as m on true")
+    told = []
+    for conversation_id in (id, NOBODY):
+        with pytest.raises(ChatError) as refused:
+            ACTING[method](storage, eve, conversation_id)
+        told.append((refused.value.status, refused.value.code, refused.value.detail))
+    assert told[0] == told[1] == (404, "conversation_not_found", "There is no such conversation.")
+    assert sql("select c, m from conversations as c join user_conversation as m on true") == before
+
+
+# conversations
+
+
+def test_a_conversation_holds_its_owner_and_each_listed_user_once(storage: Storage) -> None:
+    ann, bob, cid = make_users(storage, "ann", "bob", "cid")
+    listed = [bob.user_id, ann.user_id, bob.user_id, cid.user_id]
+    made = storage.create_conversation(ann, listed, "group ✓")
+    assert sorted(made["recipients"]) == sorted(set(listed))
+    conversation = made["conversation"]
+    assert [each["username"] for each in conversation["participants"]] == ["ann", "bob", "cid"]
+    assert (conversation["name"], conversation["owner_user_id"]) == ("group ✓", ann.user_id)
+    assert (conversation["version"], conversation["last_seq"]) == (1, 0)
+    assert storage.create_conversation(ann, [], "alone")["recipients"] == []
+
+
+def test_an_unknown_participant_leaves_nothing_behind(storage: Storage, sql: Callable[..., list[Any]]) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    with pytest.raises(ChatError) as refused:
+        storage.create_conversation(ann, [bob.user_id, NOBODY], "a group")
+    assert (refused.value.code, refused.value.detail) == ("user_not_found", f"There is no user {NOBODY}.")
+    assert sql("select count(*) from conversations") == sql("select count(*) from user_conversation") == [(0,)]
+
+
+def test_a_thousand_participants_are_members_and_hear_of_a_message(
+    storage: Storage, sql: Callable[..., list[Any]]
+) -> None:
+    ann, *_ = make_users(storage, "ann")
+    rows = sql("insert into users (username) select 'user ' || n from generate_series(1, 1000) as n returning id::text")
+    ids = [id for (id,) in rows]
+    made = storage.create_conversation(ann, ids, "everybody")
+    assert len(made["conversation"]["participants"]) == 1001
+    assert sorted(made["recipients"]) == sorted(ids)
+    sent = storage.send_message(made["conversation"]["id"], Caller(ids[0]), "hello", None)
+    assert sorted(sent["recipients"]) == sorted([*ids, ann.user_id])
+    assert len(json.loads(storage.list_receipts(made["conversation"]["id"], ann))) == 1001
+
+
+def test_the_list_of_conversations_is_paged_without_gap_or_repeat(storage: Storage) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    ids = [make_conversation(storage, ann) for _ in range(7)]
+    make_conversation(storage, bob)
+    storage.send_message(ids[2], ann, "now the most recent", None)
+    expected = [ids[2], *reversed([*ids[:2], *ids[3:]])]
+    for limit in (1, 3, 7, 8):
+        found, cursor = [], None
+        while True:
+            after = (cursor["at"], cursor["id"]) if cursor else ()
+            page = storage.list_conversations(ann, limit, 0, *after)
+            found += [each["id"] for each in items(page)]
+            cursor = page.info["next"]
+            if cursor is None:
+                break
+            assert len(items(page)) == limit
+        assert found == expected
+    assert storage.list_conversations(bob, 50, 10, "1990-01-01T00:00:00+00:00", NOBODY) == Page({"next": None}, "[]")
+
+
+def test_the_list_carries_the_newest_messages_oldest_first_and_the_counters(storage: Storage) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    id = make_conversation(storage, ann, bob)
+    for number in range(1, 6):
+        storage.send_message(id, ann, f"number {number}", None)
+    storage.update_receipt(id, bob, 2, 4)
+    for limit, expected in ((0, []), (2, [4, 5]), (5, [1, 2, 3, 4, 5]), (100, [1, 2, 3, 4, 5])):
+        (found,) = items(storage.list_conversations(bob, 10, limit))
+        assert [each["seq"] for each in found["messages"]] == expected
+        assert (found["unread_count"], found["last_read_seq"], found["last_delivered_seq"]) == (3, 2, 4)
+
+
+# messages
+
+
+def test_every_page_is_what_its_cursor_says(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    for number in range(10):
+        storage.send_message(id, ann, f"number {number}", None)
+    for cursor, expected, before, after in (
+        ({}, [8, 9, 10], True, False),
+        ({"before_seq": 8}, [5, 6, 7], True, True),
+        ({"before_seq": 3}, [1, 2], False, True),
+        ({"before_seq": 1}, [], False, True),
+        ({"before_seq": 0}, [], False, True),
+        ({"before_seq": 11}, [8, 9, 10], True, False),
+        ({"before_seq": 2**53 - 1}, [8, 9, 10], True, False),
+        ({"after_seq": 0}, [1, 2, 3], False, True),
+        ({"after_seq": 7}, [8, 9, 10], True, False),
+        ({"after_seq": 9}, [10], True, False),
+        ({"after_seq": 10}, [], True, False),
+        ({"after_seq": 2**53 - 1}, [], True, False),
+        ({"around_seq": 0}, [1, 2, 3], False, True),
+        ({"around_seq": 1}, [1, 2, 3], False, True),
+        ({"around_seq": 5}, [4, 5, 6], True, True),
+        ({"around_seq": 10}, [8, 9, 10], True, False),
+        ({"around_seq": 2**53 - 1}, [8, 9, 10], True, False),
+        ({"after_date": "2000-01-01T00:00:00+00:00"}, [1, 2, 3], False, True),
+        ({"after_date": "9999-12-31T23:59:59.999999+00:00"}, [], True, False),
+    ):
+        page = storage.list_messages(id, ann, 3, **cursor)  # type: ignore[arg-type]
+        assert seqs(page) == expected, cursor
+        assert (page.info["has_more_before"], page.info["has_more_after"]) == (before, after), cursor
+    for limit in (1, 10, 200):
+        assert seqs(storage.list_messages(id, ann, limit)) == list(range(11 - min(limit, 10), 11))
+
+
+def test_an_empty_conversation_has_nothing_before_and_nothing_after(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    for cursor in ("before_seq", "after_seq", "around_seq"):
+        for number in (0, 1, 7):
+            page = storage.list_messages(id, ann, 50, **{cursor: number})  # type: ignore[arg-type]
+            assert page.items == "[]"
+            assert (page.info["has_more_before"], page.info["has_more_after"]) == (False, False)
+
+
+def test_no_message_is_missed_after_the_date_of_another(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    times = [storage.send_message(id, ann, "hello", None)["message"]["created_at"] for _ in range(5)]
+    assert times == sorted(set(times))
+    for number, time in enumerate(times, 1):
+        assert seqs(storage.list_messages(id, ann, 50, after_date=time)) == list(range(number + 1, 6))
+
+
+def test_a_clock_that_goes_back_does_not_date_a_message_before_the_last(
+    storage: Storage, sql: Callable[..., list[Any]]
+) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    storage.send_message(id, ann, "before the clock was set", None)
+    sql("update messages set created_at = created_at + interval '1 hour'")
+    sql("update conversations set last_activity_at = (select created_at from messages)")
+    date = items(storage.list_messages(id, ann, 1))[0]["created_at"]
+    for _ in range(2):
+        storage.send_message(id, ann, "after", None)
+    assert seqs(storage.list_messages(id, ann, 50, after_date=date)) == [2, 3]
+
+
+def test_a_text_comes_back_as_it_was_sent(storage: Storage) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    for text in TEXTS:
+        sent = storage.send_message(id, ann, text, text[:64])["message"]
+        (listed,) = items(storage.list_messages(id, ann, 1))
+        assert listed["message"] == sent["message"] == text
+        assert listed["client_id"] == text[:64]
+        assert items(storage.list_conversations(ann, 1, 1))[0]["messages"] == [listed]
+
+
+def test_a_send_with_a_client_id_is_done_once_for_its_sender_and_conversation(storage: Storage) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    id, other_id = make_conversation(storage, ann, bob), make_conversation(storage, ann)
+    first = storage.send_message(id, ann, "the first", "c-1")
+    storage.send_message(id, bob, "meanwhile", None)
+    again = storage.send_message(id, ann, "another text", "c-1")
+    assert again["message"] == first["message"]  # versions of the conversation included
+    assert (first["repeated"], again["repeated"]) == (False, True)
+    assert storage.send_message(id, bob, "bob's own", "c-1")["message"]["seq"] == 3
+    assert storage.send_message(other_id, ann, "elsewhere", "c-1")["message"]["seq"] == 1
+    assert seqs(storage.list_messages(id, ann, 50)) == [1, 2, 3]
+
+
+def test_who_was_removed_cannot_repeat_a_send(storage: Storage, sql: Callable[..., list[Any]]) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    id = make_conversation(storage, ann, bob)
+    storage.send_message(id, bob, "hello", "c-1")
+    sql("delete from user_conversation where user_id = %s", bob.user_id)
+    with pytest.raises(ChatError, match="conversation_not_found"):
+        storage.send_message(id, bob, "hello", "c-1")
+
+
+def test_sending_counts_up_and_reads(storage: Storage) -> None:
+    ann, bob = make_users(storage, "ann", "bob")
+    id = make_conversation(storage, ann, bob)
+    for number in range(1, 4):
+        sent = storage.send_message(id, ann, "hello", None)["message"]
+        assert (sent["seq"], sent["version"]) == (number, number + 1)
+        assert (sent["conversations"]["last_seq"], sent["conversations"]["version"]) == (number, number + 1)
+    assert json.loads(storage.list_unread(ann)) == {"total": 0, "conversations": {}}
+    assert json.loads(storage.list_unread(bob)) == {"total": 3, "conversations": {id: 3}}
+    storage.send_message(id, bob, "an answer", None)
+    assert json.loads(storage.list_unread(bob))["total"] == 0

@@ -1,0 +1,1 @@
+"""What the tests share: clients, servers, databases, stand-ins, the catalogue of example calls."""

@@ -1,0 +1,108 @@
+"""A tour of the storage: every method once or more, as one story whose answers can be compared."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from chat.auth import Caller
+from chat.errors import ChatError
+from chat.storage import Page, Storage
+
+UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00|(?<=\"revoked_at\" : )[\d.]+")
+
+
+def uid(number: int) -> str:
+    return f"00000000-0000-4000-8000-{number:012}"
+
+
+class Recorder(Storage):
+    """Hands every call on to another storage, and keeps its function, its arguments and what came back."""
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self.calls: list[tuple[str, dict[str, Any], str]] = []
+
+    def call_text(self, function: str, **args: Any) -> str:
+        try:
+            text = self._storage.call_text(function, **args)
+        except ChatError as error:
+            self.calls.append((function, args, f"{error.status} {error.code}: {error.detail}"))
+            raise
+        self.calls.append((function, args, text))
+        return text
+
+    def open(self) -> None:
+        self._storage.open()
+
+    def migrate(self) -> str:
+        return self._storage.migrate()
+
+    def close(self) -> None:
+        self._storage.close()
+
+    @property
+    def answers(self) -> Iterator[str]:
+        """Every answer, with ids that the database made numbered and times marked: the same for the same story."""
+        made: dict[str, str] = {}
+        for function, _, text in self.calls:
+            text = UUID.sub(lambda found: made.setdefault(found[0], f"id {len(made)}"), text)
+            yield f"{function}: {TIME.sub('time', text)}"
+
+
+def take(storage: Storage) -> Recorder:
+    """Take the tour on an empty database and return what was called and answered."""
+    recorder = Recorder(storage)
+    _tour(recorder)
+    return recorder
+
+
+def _tour(storage: Storage) -> None:
+    assert storage.schema_version() == 1
+    names = ("ann", "bob", "Ömer 👩‍👩‍👧 שלום", "o'\"\\%_")
+    ann, bob, omer, quote = (Caller(storage.create_user(name, uid(n))["id"]) for n, name in enumerate(names))
+    storage.create_user("Ann", ann.user_id)
+    storage.create_user("sam")
+    storage.get_user(ann)
+    for query in (None, "", "B", "ömer", "%", "_", "\\", "'", "nobody"):
+        storage.search_users(ann, query)
+
+    everyone = [bob.user_id, omer.user_id, omer.user_id, ann.user_id]
+    first = storage.create_conversation(ann, everyone, "all of us ✓")["conversation"]["id"]
+    second = storage.create_conversation(bob, [], "alone")["conversation"]["id"]
+    _fails(404, lambda: storage.create_conversation(ann, [bob.user_id, uid(99)], "with nobody"))
+    for number in range(5):
+        storage.send_message(first, (ann, bob)[number % 2], f'"\\ {number}\n😀', None)
+    storage.send_message(first, omer, "once", "c-1")
+    storage.send_message(first, omer, "twice", "c-1")
+    _fails(404, lambda: storage.send_message(second, ann, "let me in", None))
+    page = storage.list_conversations(bob, 1, 2)
+    storage.list_conversations(bob, 1, 0, page.info["next"]["at"], page.info["next"]["id"])
+    storage.list_conversations(quote, 50, 10)
+
+    for cursor in ({}, {"before_seq": 3}, {"after_seq": 3}, {"around_seq": 3}, {"after_date": "2000-01-01T00:00:00Z"}):
+        pages: list[Page] = [storage.list_messages(first, actor, 2, **cursor) for actor in (None, bob)]
+        assert pages[0] == pages[1]
+    _fails(404, lambda: storage.list_messages(second, ann, 2))
+
+    storage.update_receipt(first, bob, 2, 3)
+    storage.update_receipt(first, bob, None, 2**53 - 1)
+    storage.update_receipt(first, bob, 1, None)
+    storage.list_receipts(first, ann)
+    storage.list_unread(bob)
+    storage.sync(bob, {}, 50)
+    storage.sync(bob, {first: 5, second: 1, uid(98): 7}, 50)
+    storage.sync(bob, {first: 1}, 2)
+
+    revocation = storage.revoke_tokens(ann)
+    assert revocation in storage.list_revocations(60)
+    storage.get_user(Caller(ann.user_id, revocation["revoked_at"]))
+    _fails(401, lambda: storage.get_user(Caller(ann.user_id, revocation["revoked_at"] - 0.001)))
+
+
+def _fails(status: int, call: Callable[[], object]) -> None:
+    with pytest.raises(ChatError) as refused:
+        call()
+    assert refused.value.status == status
