@@ -2,10 +2,11 @@
 
 from flask import Response
 
-from ..policy import budget, public
+from ..policy import budget, public, raises
 from ..schemas.health import HealthSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
 blueprint = Blueprint("health", __name__, description="Check the server's health.")
 
@@ -15,15 +16,16 @@ blueprint = Blueprint("health", __name__, description="Check the server's health
 @public()
 @budget(None)
 def alive() -> Response:
-    """Tell that the process is alive."""
+    """Check that the process is alive."""
     return answer({"status": "ok"})
 
 
 @blueprint.get("/ready")
 @blueprint.response(200, HealthSchema)
+@raises("storage_unavailable")
 @public()
 @budget(None)
 def ready() -> Response:
-    """Tell that the database answers; 503 when it does not."""
+    """Check that the database answers; 503 when it does not."""
     storage.get_schema()
     return answer({"status": "ok"})

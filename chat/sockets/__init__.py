@@ -1,8 +1,11 @@
-"""Inbound Socket.IO: the other door to the same actions."""
+"""Inbound Socket.IO: a second way to the actions that HTTP has."""
 
 from ..extensions import socketio
 from . import wire
+from .asyncapi import document
 from .namespace import ChatNamespace
+
+__all__ = ["document", "init_app"]
 
 
 def init_app() -> None:

@@ -12,7 +12,7 @@ class Message(RFC6455WebSocket.Message):
     size = 0
 
     def push(self, data: bytes, final: bool = False) -> None:
-        """Add a piece. Raises `FailedConnectionError`, which closes the connection, when it is all too much."""
+        """Add a piece. Raises `FailedConnectionError`, which closes the connection, when the message is too large."""
         self.size += len(data)
         if self.size > self.max_frame_length or len(self.data) > MAX_PIECES:
             raise FailedConnectionError(1009, "The message is too large.")
@@ -21,6 +21,6 @@ class Message(RFC6455WebSocket.Message):
 
 def unmask(data: bytes, mask: tuple[int, ...], length: int, offset: int = 0) -> bytes:
     """Return `data` without its mask, as one large number: eventlet goes byte by byte, 0.3 s for a mebibyte."""
-    turned = bytes(mask[(offset + place) % 4] for place in range(4))
-    key = (turned * (length // 4 + 1))[:length]
+    rotated = bytes(mask[(offset + place) % 4] for place in range(4))
+    key = (rotated * (length // 4 + 1))[:length]
     return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")

@@ -14,18 +14,24 @@ from ..auth.tokens import Identity, bearer, tokens
 from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, problem, request_id, to_chat_error
 from ..extensions import socket_server
 from ..limits import limits
-from ..policy import budget, raises
+from ..policy import announces, budget, policy_of, raises
 from ..realtime.sessions import Session, sessions
-from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
+from ..schemas.events import JoinedSchema, JoinSchema, ReceiptEventSchema, SendMessageEventSchema
+from ..schemas.messages import SentMessageSchema
+from ..schemas.receipts import ReceiptSchema
+from ..schemas.sync import SyncedSchema
 from ..storage import storage
 from .receives import receives
+
+#: Without `since` and `cursor` the user is all that `join` answers.
+JOINED = JoinedSchema(partial=tuple(SyncedSchema().fields))
 
 
 class ChatNamespace(Namespace):
     """The default namespace. In token mode a session is the token's user's from the handshake on."""
 
     def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Hand an event to its handler; one that is not known is told so.
+        """Hand an event to its handler; an unknown one is acknowledged with 404 event_not_found.
 
         `connect` and `disconnect` come from the library, before a socket is connected and after. A client that sends
         an event of that name must not reach those handlers: its session would be forgotten, or another's.
@@ -37,10 +43,12 @@ class ChatNamespace(Namespace):
             return {"error": problem(NotFound("event"), sid)}
         return super().trigger_event(event, *args)
 
+    @raises("token_expired", "too_many_sessions", "validation_failed", "identity_mismatch")
+    @budget("default")
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
         try:
-            identity = _admit(handshake)
+            identity = _admit(handshake, policy_of(self.on_connect).budget)
             if identity:
                 caller = Caller(identity.user_id, identity.issued_at, _sid())
                 storage.get_user(caller)
@@ -53,11 +61,11 @@ class ChatNamespace(Namespace):
         """Forget the session."""
         sessions.leave(_sid())
 
-    @receives(JoinSchema)
-    @raises("authentication_required", "identity_mismatch", "user_not_found", "token_invalid", "too_many_sessions")
+    @receives(JoinSchema, acknowledges=JOINED)
+    @raises("identity_mismatch", "too_many_sessions")
     @budget("default")
     def on_join(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Make the session the named user's, who a token may confirm; acknowledged `{user, …sync}`."""
+        """Make this the session of the named user, who must be the token's when there is one."""
         session = _session_for(sessions.get(_sid()), data.get("id"))
         answer = {"user": storage.get_user(session.caller)}
         sessions.join(_sid(), session)
@@ -67,22 +75,26 @@ class ChatNamespace(Namespace):
             answer |= json.loads(missed)
         return answer
 
-    @receives(SendMessageEventSchema)
-    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
+    @raises("conversation_not_found")
+    @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Send a message, as the HTTP route does; acknowledged with the message."""
+        """Send a message. Repeated with the same `client_id` it is sent once."""
         return messages.send(_caller(), data.pop("conversation_id"), data)
 
-    @receives(ReceiptEventSchema)
-    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @receives(ReceiptEventSchema, acknowledges=ReceiptSchema())
+    @raises("conversation_not_found")
+    @announces("receipt")
     @budget("default")
     def on_receipt(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Move the user's pointers, as the HTTP route does; acknowledged with the receipt."""
+        """Update how far the user has received or read; a lower number changes nothing."""
         return receipts.update(_caller(), data.pop("conversation_id"), data)
 
-    def spend(self, kind: str) -> None:
-        """Count an event against its sender's budget, the one of its requests. Raises 429 rate_limited."""
+    def spend(self, kind: str | None) -> None:
+        """Count an event against the limit of this kind, which its sender's requests share. Raises 429 rate_limited."""
+        if kind is None:
+            return
         session = sessions.get(_sid())
         user_id = session.caller.user_id if session and session.has_token else None
         limits.spend(kind, user_id, request.remote_addr)
@@ -92,15 +104,16 @@ def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
 
 
-def _admit(handshake: Any) -> Identity | None:
-    """Return whom the handshake's token speaks for, None without one in open mode; it counts like a request."""
+def _admit(handshake: Any, kind: str | None) -> Identity | None:
+    """Return the identity in the handshake's token, None without one in open mode; count it like a request."""
     identity = None
     try:
         identity = _identity(handshake)
         if identity is None and not is_open():
             raise Unauthorized()
     finally:
-        limits.spend("default", identity and identity.user_id, request.remote_addr)
+        if kind:
+            limits.spend(kind, identity and identity.user_id, request.remote_addr)
     return identity
 
 
@@ -113,7 +126,7 @@ def _identity(handshake: Any) -> Identity | None:
 
 
 def _session_for(session: Session | None, named: str | None) -> Session:
-    """Return the session after a `join`: a token's stays what it is, without one the named user's."""
+    """Return the session after a `join`: one with a token stays as it is, another becomes the named user's."""
     if session and session.has_token:
         if named and named != session.caller.user_id:
             raise Forbidden("identity_mismatch")

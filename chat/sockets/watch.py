@@ -1,4 +1,4 @@
-"""Looks after the open sockets: ends the sessions whose token is over, and what the libraries leave behind."""
+"""End the sessions whose token expired or was revoked, and close connections that the libraries leave open."""
 
 import logging
 import time
@@ -13,25 +13,25 @@ from ..storage import storage
 
 log = logging.getLogger(__name__)
 
-#: Seconds between two looks; a session outlives its token by no more than this, a revoked one by twice as much.
+#: Seconds between two rounds. A session outlives its token by at most this, a revoked one by twice as much.
 INTERVAL = 15.0
 
 
 def watch(app: Flask) -> None:
-    """Look after the sockets for ever; runs in the background of the server."""
+    """Do a round every `INTERVAL`, for ever; runs in the background of the server."""
     with app.app_context():
-        looked_at = time.monotonic()
-        strangers: set[str] = set()
+        checked_at = time.monotonic()
+        without_session: set[str] = set()
         while True:
             socketio.sleep(INTERVAL)
             try:
                 sessions.end_expired()
                 forget_gone()
-                strangers = end_strangers(strangers)
+                without_session = close_without_session(without_session)
                 started_at = time.monotonic()
                 # One interval more than has passed: a revocation may commit later than its time says.
-                sessions.end_revoked(storage.list_revocations(started_at - looked_at + INTERVAL))
-                looked_at = started_at
+                sessions.end_revoked(storage.list_revocations(started_at - checked_at + INTERVAL))
+                checked_at = started_at
             except ChatError as error:
                 log.warning("revocations could not be read: %s", error)
             except Exception:
@@ -39,7 +39,7 @@ def watch(app: Flask) -> None:
 
 
 def forget_gone() -> None:
-    """Forget the sessions whose connection broke off while they were being opened: the library tells nobody."""
+    """Forget the sessions whose connection closed while they were being opened: the library calls no handler."""
     manager, connections = socket_server.manager, socket_server.eio.sockets
     for sid, _ in open_sessions:
         if manager.eio_sid_from_sid(sid, "/") not in connections:
@@ -47,13 +47,13 @@ def forget_gone() -> None:
             manager.disconnect(sid, "/", ignore_queue=True)
 
 
-def end_strangers(before: set[str]) -> set[str]:
-    """Close the connections without a session that were `before` already, and return those that have none now.
+def close_without_session(before: set[str]) -> set[str]:
+    """Close Engine.IO connections that have had no session for two rounds; return those without a session now.
 
-    Who was refused, or never asked, may not keep a connection; nor who was disconnected and does not hang up.
+    `before` are those of the last round. They were refused, never sent a handshake, or were disconnected and stayed.
     """
     manager, connections = socket_server.manager, socket_server.eio.sockets
-    strangers = {each for each in connections if manager.sid_from_eio_sid(each, "/") is None}
-    for each in strangers & before:
+    without_session = {each for each in connections if manager.sid_from_eio_sid(each, "/") is None}
+    for each in without_session & before:
         connections[each].close(wait=False)
-    return strangers
+    return without_session

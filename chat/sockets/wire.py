@@ -1,7 +1,7 @@
-"""What arrives on a socket before it is an event. Packets that make no sense end their connection, and nothing else.
+"""Packets before they are events. A packet that cannot be read ends its connection, and nothing else.
 
-python-engineio and python-socketio believe what clients send: a packet that cannot be read costs a traceback in
-the log, a polling client's whole request that never ends, or a session that is forgotten only a minute later.
+python-engineio and python-socketio trust what clients send: a packet that cannot be read makes a traceback in the
+log, a polling request that never ends, or a session that is forgotten only a minute later.
 """
 
 import logging
@@ -19,12 +19,12 @@ from .frames import Message, unmask
 
 log = logging.getLogger(__name__)
 
-#: Binary parts of one event. None of ours has any; whoever sends some is told so by the event's schema.
+#: Binary parts of one event. Our events have none; the schema of an event refuses them.
 MAX_ATTACHMENTS = 8
 
 
 class Packet(socketio.packet.Packet):
-    """A Socket.IO packet. Reading one raises `ValueError` when it makes no sense."""
+    """A Socket.IO packet. Reading one raises `ValueError` when it cannot be read."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.get("encoded_packet") in ("", b""):  # which the original takes for no packet at all
@@ -96,5 +96,5 @@ class Socket(engineio.socket.Socket):
 
 
 def init() -> None:
-    """Make Engine.IO use our socket; it has no option for that. To be called before the server is made."""
+    """Make Engine.IO use our socket, for which it has no option. Call it before the server is made."""
     engineio.socket.Socket = Socket  # type: ignore[misc]
