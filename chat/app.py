@@ -12,6 +12,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from . import __version__, cli, errors, logs, sockets
+from .actions.changes import new_gate
 from .api import conversations, health, hooks, messages, pages, receipts, sync, tokens, users
 from .api.blueprint import Api
 from .auth.tokens import Tokens
@@ -63,6 +64,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["storage"] = storage or open_storage(config)
     app.extensions["tokens"] = Tokens(config)
     app.extensions["limits"] = Limits(config)
+    app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     hooks.init_app(app)

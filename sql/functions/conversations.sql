@@ -1,10 +1,16 @@
 create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
 language sql stable
+as $$ select public.chat_conversation_json_at(p_conversation, p_conversation.version, p_conversation.last_seq) $$;
+
+-- A conversation as it was at an earlier version, when its newest message was p_last_seq.
+create or replace function public.chat_conversation_json_at(
+    p_conversation public.conversations, p_version bigint, p_last_seq bigint
+) returns json
+language sql stable
 as $$
     select json_build_object(
         'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
-        'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+        'created_at', public.chat_time(p_conversation.created_at), 'version', p_version, 'last_seq', p_last_seq
     )
 $$;
 
