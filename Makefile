@@ -36,8 +36,9 @@ requirements: $(VENV)/tools/installed
 	@$(COMPILE) tests/requirements.in -c requirements.txt -o tests/requirements.txt
 	@$(COMPILE) tests/tools.in -o tests/tools.txt
 
+# --strict: a package that could not be looked up is a failure, not a pass.
 audit: $(VENV)/tools/installed
-	@$(VENV)/tools/bin/pip-audit --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt $(ARGS)
+	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt $(ARGS)
 
 clean:
 	rm -rf $(VENV)
