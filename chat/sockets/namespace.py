@@ -15,6 +15,7 @@ from ..extensions import socket_server
 from ..limits import limits
 from ..realtime.presence import Session, presence
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
+from ..schemas.fields import parse_id
 from ..storage import Actor, storage
 from .payloads import receives
 
@@ -23,7 +24,7 @@ BUDGETS = {"on_sendMessage": "send"}
 
 
 class ChatNamespace(Namespace):
-    """The default namespace. In token mode a session is the token's user's from the handshake on."""
+    """The default namespace. A handshake with a token or, in open mode, an id says whose session it is."""
 
     def trigger_event(self, event: Any, *args: Any) -> Any:
         """Hand an event to its handler; one that is not known is told so.
@@ -41,10 +42,10 @@ class ChatNamespace(Namespace):
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
         try:
-            identity = _admit(handshake)
-            if identity:
-                storage.get_user(identity.actor)
-                presence.join(_sid(), Session(identity.actor, identity.expires_at))
+            session = _admit(handshake)
+            if session:
+                storage.get_user(session.actor)
+                presence.join(_sid(), session)
         except Exception as error:
             told = explain(error)
             raise ConnectionRefusedError(told.code, problem(told, request_id())) from None
@@ -88,16 +89,17 @@ def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
 
 
-def _admit(handshake: Any) -> auth.Identity | None:
-    """Return whom the handshake's token speaks for, None without one in open mode; it counts like a request."""
+def _admit(handshake: Any) -> Session | None:
+    """Return the session of the handshake's user, None when it names nobody in open mode; it counts like a request."""
     identity = None
     try:
         identity = _identity(handshake)
-        if identity is None and not auth.is_open():
-            raise Unauthorized()
+        named = _named(handshake)
     finally:
         limits.spend("default", identity and identity.user_id, request.remote_addr)
-    return identity
+    if identity is None and named is None and auth.is_open():
+        return None
+    return _session_for(identity and Session(identity.actor, identity.expires_at), named)
 
 
 def _identity(handshake: Any) -> auth.Identity | None:
@@ -108,21 +110,36 @@ def _identity(handshake: Any) -> auth.Identity | None:
     return tokens.verify(token) if token else None
 
 
+def _named(handshake: Any) -> str | None:
+    named = handshake.get("id") if isinstance(handshake, dict) else None
+    if named is None:
+        return None
+    user_id = parse_id(named)
+    if user_id is None:
+        raise ValidationFailed({"id": ["Not a valid UUID."]})
+    return user_id
+
+
 def _session_for(session: Session | None, named: str | None) -> Session:
-    """Return the session after a `join`: a token's stays what it is, without one the named user's."""
+    """Return the session after a user was named: a token's stays what it is, another one becomes the named user's.
+
+    Without a name it stays too. Raises 403 identity_mismatch, 401 in token mode, 422 when nobody was ever named.
+    """
     if session and session.has_token:
         if named and named != session.actor.user_id:
             raise Forbidden("identity_mismatch")
         return session
     if not auth.is_open():
         raise Unauthorized()
-    if not named:
+    if named:
+        return Session(Actor(named))
+    if session is None:
         raise ValidationFailed({"id": ["Missing data for required field."]})
-    return Session(Actor(named))
+    return session
 
 
 def _actor() -> Actor:
     session = presence.session(_sid())
     if session is None:
-        raise Unauthorized(detail="Send `join` first.")
+        raise Unauthorized(detail="Send `join` first, or `auth: {id}` in the handshake.")
     return session.actor
