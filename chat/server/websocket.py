@@ -1,0 +1,261 @@
+"""WebSockets as RFC 6455 has them: frames, messages of one or several, pings, and how they end.
+
+Without extensions: permessage-deflate would keep two windows for each socket, 140 KB.
+"""
+
+from base64 import b64decode, b64encode
+from binascii import Error as Base64Error
+from hashlib import sha1
+from time import monotonic
+from typing import Any, Protocol
+
+from ..errors import ChatError
+from .connection import Connection
+
+CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+#: Close codes of RFC 6455, 7.4.1.
+NORMAL, GOING_AWAY, PROTOCOL_ERROR, NOT_UTF8, POLICY, TOO_LARGE = 1000, 1001, 1002, 1007, 1008, 1009
+#: Codes that a client may send: those in use, and those for applications.
+CLIENT_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+
+#: Frames of one socket in one turn of the loop; then others have theirs.
+FRAMES_PER_TURN = 64
+#: Frames that carry no message, in so many seconds: who sends more only wants to keep us busy.
+MAX_IDLE_FRAMES = 1000
+RATE_WINDOW = 10
+#: Seconds in which a client that does not keep up must read something.
+STALL_TIMEOUT = 60
+
+_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
+
+
+class Owner(Protocol):
+    """Whose WebSocket it is. The loop calls it: nothing in it may wait."""
+
+    def heard(self, message: str | bytes) -> bool:
+        """A message has come. Return whether there may be more; if not, call `go_on` later."""
+
+    def lost(self, code: int) -> None:
+        """The WebSocket has ended, with the code that we or the client gave, 1006 for none."""
+
+
+class WebSocket:
+    """One WebSocket, after its handshake."""
+
+    __slots__ = (
+        "_connection", "_idle", "_input", "_max_message", "_message", "_needed", "_opcode", "_owner", "_since",
+    )  # fmt: skip
+
+    def __init__(self, connection: Connection, owner: Owner, max_message: int) -> None:
+        self._connection = connection
+        self._owner: Owner | None = owner
+        self._max_message = max_message
+        self._input: bytes | bytearray = b""
+        self._needed = 2
+        self._message: bytearray | None = None
+        self._opcode = 0
+        self._idle = 0
+        self._since = 0.0
+        connection.speaker = self
+        connection.loop.timers.cancel(connection)
+
+    def start(self, data: bytes) -> None:
+        """Begin to read, with what the client sent right after its handshake."""
+        self._input = data
+        self.go_on()
+
+    def send(self, frame: bytes) -> None:
+        """Send a frame that `encode` made."""
+        self._connection.write(frame)
+
+    def close(self, code: int = NORMAL) -> None:
+        """Say goodbye, and close when the client has read it; what else waits for it is dropped."""
+        owner, self._owner = self._owner, None
+        if owner and self._connection.is_open:
+            self._input = b""
+            self._connection.replace_queue(encode(CLOSE, code.to_bytes(2, "big")))
+            self._connection.finish()
+        if owner:
+            owner.lost(code)
+
+    # what the loop says
+
+    def received(self, data: bytes) -> None:
+        if self._input:
+            self._input = bytearray(self._input) if isinstance(self._input, bytes) else self._input
+            self._input += data
+        else:
+            self._input = data
+        if len(self._input) >= self._needed:
+            self.go_on()
+
+    def go_on(self) -> None:
+        """Read the frames that have come, as many as one turn allows."""
+        try:
+            wants_more = self._read_frames()
+        except _Failure as failure:
+            self.close(failure.code)
+            return
+        if self._owner is None:
+            return
+        if wants_more:
+            self._connection.resume()
+        else:
+            self._connection.pause()
+
+    def ended(self) -> None:
+        self._connection.close()
+
+    def stalled(self) -> None:
+        self._connection.moved = False
+        self._connection.set_deadline(STALL_TIMEOUT)
+
+    def drained(self) -> None:
+        self._connection.loop.timers.cancel(self._connection)
+
+    def overflowed(self) -> None:
+        self.close(POLICY)
+
+    def on_time(self, now: float) -> None:
+        if self._connection.moved:
+            self.stalled()
+        else:
+            self._connection.close()
+
+    def lost(self) -> None:
+        owner, self._owner = self._owner, None
+        if owner:
+            owner.lost(1006)
+
+    # inside
+
+    def _read_frames(self) -> bool:
+        """Handle the frames in the input; return whether to read on. Raises `_Failure`."""
+        data, at, size = self._input, 0, len(self._input)
+        wants_more, budget = True, FRAMES_PER_TURN
+        while wants_more and self._owner and size - at >= 2:
+            if not budget:
+                wants_more = False
+                self._connection.loop.poller.again(self._connection)
+                break
+            start, length, opcode = self._read_head(data, at, size)
+            if size - start < length:
+                self._needed = start - at + length
+                break
+            payload = unmask(bytes(data[start : start + length]), bytes(data[start - 4 : start]))
+            is_last = data[at] & 0x80
+            at = start + length
+            self._needed = 2
+            budget -= 1
+            wants_more = self._handle(opcode, payload, bool(is_last))
+        if at:
+            self._input = bytes(data[at:])
+        return wants_more
+
+    def _read_head(self, data: Any, at: int, size: int) -> tuple[int, int, int]:
+        """Return where the payload of the frame at `at` starts, its length and opcode. Raises `_Failure`."""
+        first, second = data[at], data[at + 1]
+        opcode, length = first & 0x0F, second & 0x7F
+        if first & 0x70 or not second & 0x80:
+            raise _Failure(PROTOCOL_ERROR)  # an extension that was not agreed on; a frame without a mask
+        if opcode >= CLOSE:
+            if opcode > PONG or length > 125 or not first & 0x80:
+                raise _Failure(PROTOCOL_ERROR)
+        elif opcode > BINARY or (opcode == CONTINUATION) != (self._message is not None):
+            raise _Failure(PROTOCOL_ERROR)
+        extended = {126: 2, 127: 8}.get(length, 0)
+        start = at + 2 + extended + 4
+        if extended:
+            if size < start - 4:
+                return start, 0, opcode  # the length itself has not come: there is less than `start`
+            length = int.from_bytes(data[at + 2 : at + 2 + extended], "big")
+        if length + len(self._message or b"") > self._max_message:
+            raise _Failure(TOO_LARGE)
+        return start, length, opcode
+
+    def _handle(self, opcode: int, payload: bytes, is_last: bool) -> bool:
+        if opcode in (TEXT, BINARY) and is_last:
+            return self._deliver(opcode, payload)
+        self._count_idle_frame()
+        if opcode == PING:
+            self.send(encode(PONG, payload))
+        elif opcode == CLOSE:
+            self._handle_close(payload)
+        elif opcode in (TEXT, BINARY):
+            self._opcode, self._message = opcode, bytearray(payload)
+        elif opcode == CONTINUATION and self._message is not None:
+            self._message += payload
+            if is_last:
+                message, self._message = bytes(self._message), None
+                return self._deliver(self._opcode, message)
+        return True
+
+    def _deliver(self, opcode: int, payload: bytes) -> bool:
+        if opcode == BINARY:
+            return self._owner.heard(payload)  # type: ignore[union-attr]
+        try:
+            text = payload.decode()
+        except UnicodeDecodeError:
+            raise _Failure(NOT_UTF8) from None
+        return self._owner.heard(text)  # type: ignore[union-attr]
+
+    def _handle_close(self, payload: bytes) -> None:
+        code = int.from_bytes(payload[:2], "big") if payload else NORMAL
+        if len(payload) == 1 or code not in CLIENT_CODES:
+            raise _Failure(PROTOCOL_ERROR)
+        try:
+            payload[2:].decode()
+        except UnicodeDecodeError:
+            raise _Failure(NOT_UTF8) from None
+        self.close(code)
+
+    def _count_idle_frame(self) -> None:
+        self._idle += 1
+        if self._idle > MAX_IDLE_FRAMES:
+            now = monotonic()
+            if now - self._since < RATE_WINDOW:
+                raise _Failure(POLICY)
+            self._idle, self._since = 0, now
+
+
+class _Failure(Exception):
+    """What the client sent ends the WebSocket with this code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+def encode(opcode: int, payload: bytes) -> bytes:
+    """Return the frame that carries `payload`, as a server sends it: whole and without a mask."""
+    length = len(payload)
+    if length < 126:
+        return bytes((0x80 | opcode, length)) + payload
+    if length < 1 << 16:
+        return bytes((0x80 | opcode, 126)) + length.to_bytes(2, "big") + payload
+    return bytes((0x80 | opcode, 127)) + length.to_bytes(8, "big") + payload
+
+
+def unmask(data: bytes, mask: bytes) -> bytes:
+    """Return `data` without its mask, as one large number: byte by byte a mebibyte would take 0.1 s."""
+    length = len(data)
+    key = (mask * (length // 4 + 1))[:length]
+    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")
+
+
+def accept(environ: dict[str, Any]) -> bytes:
+    """Return the answer that turns this request's connection into a WebSocket. Raises `ChatError` 400 or 426."""
+    if environ.get("HTTP_SEC_WEBSOCKET_VERSION", "").strip() != "13":
+        raise ChatError(426, "upgrade_required", "The only version of WebSockets here is 13.")
+    key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "").strip()
+    try:
+        is_key = len(b64decode(key, validate=True)) == 16
+    except (Base64Error, ValueError):
+        is_key = False
+    if not is_key or environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
+        raise ChatError(400, "malformed_request", "This is no handshake of a WebSocket.")
+    digest = b64encode(sha1(key.encode() + _GUID, usedforsecurity=False).digest())
+    return (
+        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+        b"Sec-WebSocket-Accept: " + digest + b"\r\n\r\n"
+    )
