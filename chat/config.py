@@ -104,13 +104,9 @@ class Config:
     trusted_proxies: int = setting(0, "How many hops of X-Forwarded-For to believe; 1 on Heroku.")
     max_sessions_per_user: int = setting(20, "Sockets that one user may hold open at once, on one process.")
     max_connections_per_address: int = setting(
-        0,
-        "Connections that one address may hold open at once, on one process; 0: a quarter of all that fit. Not counted "
-        "with TRUSTED_PROXIES, whose address stands for everyone's.",
+        0, "Connections of one address, but for TRUSTED_PROXIES, on one process; 0: a quarter of all that fit."
     )
-    max_queued_bytes: int = setting(
-        1024 * 1024, "Bytes that may wait for a socket whose client does not keep up; over them it is closed."
-    )
+    max_queued_bytes: int = setting(1 << 20, "Bytes that may wait for a slow socket; over them it is closed.")
 
     cors_origins: str = setting(
         "*", "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike."

@@ -8,8 +8,8 @@ from time import monotonic
 from typing import Any, Protocol
 
 from . import green
-from .poller import GONE, READ, WRITE, Poller
-from .timers import Timers
+from .loop import Loop
+from .poller import GONE, READ, WRITE
 
 #: Seconds for a client to read what it was told last, before its connection is closed.
 LINGER_TIMEOUT = 2
@@ -46,16 +46,6 @@ class Speaker(Protocol):
 
     def lost(self) -> None:
         """The connection is closed."""
-
-
-class Loop:
-    """What all connections share."""
-
-    def __init__(self, max_queued: int) -> None:
-        self.poller = Poller()
-        self.timers = Timers()
-        #: Bytes that may wait for one client, besides the piece that is on its way.
-        self.max_queued = max_queued
 
 
 class Connection:

@@ -9,7 +9,7 @@ from typing import Any
 from flask import Flask
 
 from ..config import Config
-from . import green, websocket
+from . import green
 from .answer import respond
 from .connection import Connection
 from .http import Http
@@ -69,7 +69,7 @@ class Gate:
         else:
             environ.pop("HTTP_UPGRADE", None)
         if HAS_SESSION.search(environ["QUERY_STRING"]):
-            green.spawn(respond, self._serve_sockets, http, environ)
+            green.spawn(respond, self._app, http, environ)
         else:
             self._handshakes.run(respond, self._open_socket, http, environ)
 
@@ -77,11 +77,6 @@ class Gate:
         """Answer a handshake, which counts against its address. Raises `ChatError`."""
         if environ["REQUEST_METHOD"] != "OPTIONS":
             self._limits.spend("handshake", None, client_address(environ, self._proxies))
-        return self._serve_sockets(environ, start_response)
-
-    def _serve_sockets(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        if environ.get("HTTP_UPGRADE", "").lower() == "websocket":
-            environ["chat.accept"] = websocket.accept(environ)
         return self._app(environ, start_response)
 
 

@@ -9,8 +9,9 @@ from typing import Any
 from ..errors import ChatError, StartupError
 from . import green
 from .answer import refusal
-from .connection import Connection, Loop
+from .connection import Connection
 from .gate import Gate
+from .loop import Loop
 from .poller import READ
 
 log = logging.getLogger(__name__)

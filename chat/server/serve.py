@@ -17,14 +17,13 @@ from ..config import Config
 from ..errors import StartupError
 from ..extensions import socketio
 from ..sockets.watch import watch
-from . import websocket
-from .connection import Loop
 from .engine import Engine
+from .frames import GOING_AWAY
 from .gate import Gate
 from .http import Http
 from .listen import Listener, max_connections
-from .packets import Packet
-from .rooms import Rooms
+from .loop import Loop
+from .session import Socket
 
 #: Seconds that requests under way get to finish when the server stops.
 DRAIN_TIMEOUT = 10
@@ -83,21 +82,13 @@ def _finishes(function: Callable[[], None], signals: LightQueue) -> bool:
 def _serve_until_signal(app: Flask, listener: Listener, signals: LightQueue) -> None:
     config: Config = app.config["CHAT"]
     loop = Loop(config.max_queued_bytes)
-    _own_sockets(Engine(socketio.server, loop.timers, config.max_queued_bytes))
+    Engine(socketio.server, loop.timers, config.max_queued_bytes).use(Socket)
     most = max_connections()
     gc.freeze()  # what has been imported stays for ever, and need not be looked through again and again
     listener.accept(loop, Gate(app, listener.address, most), most)
     eventlet.spawn(watch, app)
     signals.get()
     _drain(listener, signals)
-
-
-def _own_sockets(engine: Engine) -> None:
-    """Have python-socketio read packets and keep rooms our way."""
-    server = engine.socket_server
-    server.packet_class = Packet
-    server.manager = Rooms()
-    server.manager.set_server(server)
 
 
 def _drain(listener: Listener, signals: LightQueue) -> None:
@@ -120,7 +111,7 @@ def _drain(listener: Listener, signals: LightQueue) -> None:
     sockets = list(socketio.server.eio.sockets.values())  # type: ignore[union-attr]
     for start in range(0, len(sockets), CLOSED_AT_ONCE):
         for each in sockets[start : start + CLOSED_AT_ONCE]:
-            each.end("server shutdown", websocket.GOING_AWAY)
+            each.end("server shutdown", GOING_AWAY)
         if goes_on():
             eventlet.sleep(CLOSING_TIME * CLOSED_AT_ONCE / max(len(sockets), CLOSED_AT_ONCE * 20))
     while listener.connections and goes_on():

@@ -3,20 +3,26 @@
 Without extensions: permessage-deflate would keep two windows for each socket, 140 KB.
 """
 
-from base64 import b64decode, b64encode
-from binascii import Error as Base64Error
-from hashlib import sha1
 from time import monotonic
 from typing import Any, Protocol
 
-from ..errors import ChatError
 from .connection import Connection
-
-CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
-#: Close codes of RFC 6455, 7.4.1.
-NORMAL, GOING_AWAY, PROTOCOL_ERROR, NOT_UTF8, POLICY, TOO_LARGE = 1000, 1001, 1002, 1007, 1008, 1009
-#: Codes that a client may send: those in use, and those for applications.
-CLIENT_CODES = frozenset({*range(1000, 1004), *range(1007, 1015), *range(3000, 5000)})
+from .frames import (
+    BINARY,
+    CLIENT_CODES,
+    CLOSE,
+    CONTINUATION,
+    NORMAL,
+    NOT_UTF8,
+    PING,
+    POLICY,
+    PONG,
+    PROTOCOL_ERROR,
+    TEXT,
+    TOO_LARGE,
+    encode,
+    unmask,
+)  # fmt: skip
 
 #: Frames of one socket in one turn of the loop; then others have theirs.
 FRAMES_PER_TURN = 64
@@ -25,8 +31,6 @@ MAX_IDLE_FRAMES = 1000
 RATE_WINDOW = 10
 #: Seconds in which a client that does not keep up must read something.
 STALL_TIMEOUT = 60
-
-_GUID = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
 
 class Owner(Protocol):
@@ -43,12 +47,13 @@ class WebSocket:
     """One WebSocket, after its handshake."""
 
     __slots__ = (
-        "_connection", "_idle", "_input", "_max_message", "_message", "_needed", "_opcode", "_owner", "_since",
+        "_connection", "_idle", "_input", "_max_message", "_message", "_needed", "_opcode", "_since", "owner",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, owner: Owner, max_message: int) -> None:
         self._connection = connection
-        self._owner: Owner | None = owner
+        #: Whom messages go to; None when it has ended.
+        self.owner: Owner | None = owner
         self._max_message = max_message
         self._input: bytes | bytearray = b""
         self._needed = 2
@@ -70,7 +75,7 @@ class WebSocket:
 
     def close(self, code: int = NORMAL) -> None:
         """Say goodbye, and close when the client has read it; what else waits for it is dropped."""
-        owner, self._owner = self._owner, None
+        owner, self.owner = self.owner, None
         if owner and self._connection.is_open:
             self._input = b""
             self._connection.replace_queue(encode(CLOSE, code.to_bytes(2, "big")))
@@ -96,7 +101,7 @@ class WebSocket:
         except _Failure as failure:
             self.close(failure.code)
             return
-        if self._owner is None:
+        if self.owner is None:
             return
         if wants_more:
             self._connection.resume()
@@ -123,7 +128,7 @@ class WebSocket:
             self._connection.close()
 
     def lost(self) -> None:
-        owner, self._owner = self._owner, None
+        owner, self.owner = self.owner, None
         if owner:
             owner.lost(1006)
 
@@ -133,7 +138,7 @@ class WebSocket:
         """Handle the frames in the input; return whether to read on. Raises `_Failure`."""
         data, at, size = self._input, 0, len(self._input)
         wants_more, budget = True, FRAMES_PER_TURN
-        while wants_more and self._owner and size - at >= 2:
+        while wants_more and self.owner and size - at >= 2:
             if not budget:
                 wants_more = False
                 self._connection.loop.poller.again(self._connection)
@@ -192,12 +197,12 @@ class WebSocket:
 
     def _deliver(self, opcode: int, payload: bytes) -> bool:
         if opcode == BINARY:
-            return self._owner.heard(payload)  # type: ignore[union-attr]
+            return self.owner.heard(payload)  # type: ignore[union-attr]
         try:
             text = payload.decode()
         except UnicodeDecodeError:
             raise _Failure(NOT_UTF8) from None
-        return self._owner.heard(text)  # type: ignore[union-attr]
+        return self.owner.heard(text)  # type: ignore[union-attr]
 
     def _handle_close(self, payload: bytes) -> None:
         code = int.from_bytes(payload[:2], "big") if payload else NORMAL
@@ -224,38 +229,3 @@ class _Failure(Exception):
     def __init__(self, code: int) -> None:
         super().__init__(code)
         self.code = code
-
-
-def encode(opcode: int, payload: bytes) -> bytes:
-    """Return the frame that carries `payload`, as a server sends it: whole and without a mask."""
-    length = len(payload)
-    if length < 126:
-        return bytes((0x80 | opcode, length)) + payload
-    if length < 1 << 16:
-        return bytes((0x80 | opcode, 126)) + length.to_bytes(2, "big") + payload
-    return bytes((0x80 | opcode, 127)) + length.to_bytes(8, "big") + payload
-
-
-def unmask(data: bytes, mask: bytes) -> bytes:
-    """Return `data` without its mask, as one large number: byte by byte a mebibyte would take 0.1 s."""
-    length = len(data)
-    key = (mask * (length // 4 + 1))[:length]
-    return (int.from_bytes(data, "little") ^ int.from_bytes(key, "little")).to_bytes(length, "little")
-
-
-def accept(environ: dict[str, Any]) -> bytes:
-    """Return the answer that turns this request's connection into a WebSocket. Raises `ChatError` 400 or 426."""
-    if environ.get("HTTP_SEC_WEBSOCKET_VERSION", "").strip() != "13":
-        raise ChatError(426, "upgrade_required", "The only version of WebSockets here is 13.")
-    key = environ.get("HTTP_SEC_WEBSOCKET_KEY", "").strip()
-    try:
-        is_key = len(b64decode(key, validate=True)) == 16
-    except (Base64Error, ValueError):
-        is_key = False
-    if not is_key or environ["REQUEST_METHOD"] != "GET" or environ["SERVER_PROTOCOL"] != "HTTP/1.1":
-        raise ChatError(400, "malformed_request", "This is no handshake of a WebSocket.")
-    digest = b64encode(sha1(key.encode() + _GUID, usedforsecurity=False).digest())
-    return (
-        b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-        b"Sec-WebSocket-Accept: " + digest + b"\r\n\r\n"
-    )
