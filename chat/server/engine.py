@@ -4,7 +4,7 @@ from functools import partial
 from typing import Any
 
 import engineio.socket
-from engineio.packet import Packet
+from engineio.packet import NOOP, OPEN, Packet
 
 from . import green
 from .frames import BINARY, TEXT, encode
@@ -19,6 +19,8 @@ KEPT = frozenset({
 })  # fmt: skip
 #: Sockets whose end is handled at once.
 ENDINGS = 8
+
+NOOP_PACKET = Packet(NOOP)
 
 
 class Engine:
@@ -58,3 +60,8 @@ def frame(packet: Packet) -> bytes:
         made = encode(TEXT, encoded.encode()) if isinstance(encoded, str) else encode(BINARY, bytes(encoded))
         packet.frame = made  # type: ignore[attr-defined]
     return made
+
+
+def split(message: str) -> tuple[int, str]:
+    """Return a packet's type, OPEN for what is none, and its data."""
+    return (int(message[0]), message[1:]) if message[:1] in "123456" and message else (OPEN, "")

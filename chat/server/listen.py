@@ -37,6 +37,7 @@ class Listener:
         self._gate: Gate | None = None
         self._most = 0
         self._is_paused = False
+        self._on_close = self._closed  # one method for all
         #: The connections that are open.
         self.connections: set[Connection] = set()
         try:
@@ -90,7 +91,7 @@ class Listener:
     def _let_in(self, accepted: Any, peer: tuple[Any, ...]) -> None:
         accepted.setblocking(False)
         if self._gate.enter(peer[0]):  # type: ignore[union-attr]
-            connection = Connection(self._loop, accepted, peer, self._closed)  # type: ignore[arg-type]
+            connection = Connection(self._loop, accepted, peer, self._on_close)  # type: ignore[arg-type]
             self.connections.add(connection)
             self._gate.welcome(connection)  # type: ignore[union-attr]
         else:

@@ -5,42 +5,38 @@ none. A polling client's packets wait in its outbox until it asks for them.
 """
 
 import logging
-from collections import deque
 from functools import partial
 from time import monotonic
 from typing import Any
 
 from engineio.base_server import BaseServer
 from engineio.exceptions import EngineIOError
-from engineio.packet import CLOSE, MESSAGE, NOOP, OPEN, PING, PONG, UPGRADE, Packet
+from engineio.packet import CLOSE, MESSAGE, PING, PONG, UPGRADE, Packet
 from engineio.payload import Payload
 
 from ..errors import ChatError
 from . import green
-from .engine import Engine, frame
+from .engine import NOOP_PACKET, Engine, frame, split
 from .frames import GOING_AWAY, NORMAL, POLICY
 from .handshake import accept
 from .http import Http
+from .inbox import Inbox
 from .outbox import Outbox
+from .probe import Probe
 from .websocket import WebSocket
 
 log = logging.getLogger(__name__)
 
-#: Events of one WebSocket, and their bytes, that wait for those before them; then it is not read any further.
-MAX_EVENTS = 16
-MAX_EVENT_BYTES = 64 << 10
-
 reason = BaseServer.reason
-PING_PACKET, NOOP_PACKET = Packet(PING), Packet(NOOP)
-PROBE_ANSWER = frame(Packet(PONG, data="probe"))
+PING_PACKET = Packet(PING)
 
 
 class Socket:
     """One Engine.IO connection: a WebSocket, or a client that polls."""
 
     __slots__ = (
-        "_awaits_pong", "_engine", "_inbox", "_inbox_size", "_outbox", "_reason", "_websocket", "_workers",
-        "candidate", "closed", "closing", "connected", "due", "server", "sid", "slot", "upgraded",
+        "_awaits_pong", "_engine", "_inbox", "_outbox", "_reason", "_websocket", "_workers", "candidate", "closed",
+        "closing", "connected", "due", "server", "sid", "slot", "upgraded",
     )  # fmt: skip
 
     def __init__(self, engine: Engine, server: Any, sid: str) -> None:
@@ -56,8 +52,7 @@ class Socket:
         #: None for a WebSocket.
         self._outbox: Outbox | None = Outbox(engine.max_queued)
         self._awaits_pong = False
-        self._inbox: deque[str | bytes] | None = None
-        self._inbox_size = 0
+        self._inbox: Inbox | None = None
         self._workers = 0
         self._reason: str | None = None
 
@@ -109,6 +104,7 @@ class Socket:
         if self.closing:
             return
         self.closing = True
+        self._inbox = None
         self.server._trigger_event("disconnect", self.sid, reason or BaseServer.reason.SERVER_DISCONNECT)
         if not abort and not self.closed:
             self.send(Packet(CLOSE))
@@ -118,7 +114,7 @@ class Socket:
 
     def heard(self, message: str | bytes) -> bool:
         """A message of the WebSocket has come: `Owner.heard`."""
-        kind, data = (4, message) if isinstance(message, bytes) else _split(message)
+        kind, data = (4, message) if isinstance(message, bytes) else split(message)
         if kind == MESSAGE:
             return self._put(data)
         try:
@@ -182,21 +178,17 @@ class Socket:
         if self.closing:
             return False
         if self._inbox is None:
-            self._inbox = deque()
-        self._inbox.append(data)
-        self._inbox_size += len(data)
-        if not self._workers:
+            self._inbox = Inbox()
             self._workers += 1
             green.spawn(self._work)
-        return len(self._inbox) < MAX_EVENTS and self._inbox_size < MAX_EVENT_BYTES
+        self._inbox.put(data)
+        return not self._inbox.is_full
 
     def _work(self) -> None:
-        while self._inbox and not self.closing:
-            was_full = len(self._inbox) >= MAX_EVENTS or self._inbox_size >= MAX_EVENT_BYTES
-            data = self._inbox.popleft()
-            self._inbox_size -= len(data)
+        while self._inbox:  # also when the client has gone meanwhile: it has said this before
+            was_full = self._inbox.is_full
             try:
-                self._engine.handle(self.sid, data)
+                self._engine.handle(self.sid, self._inbox.take())
             except Exception as error:
                 self._refuse(error)
             if was_full and self._websocket:
@@ -211,6 +203,7 @@ class Socket:
         if not isinstance(error, ValueError | EngineIOError):
             log.error("a packet could not be handled", exc_info=error)
         log.info("a connection ends: %s", str(error)[:100] or type(error).__name__)
+        self._inbox = None
         self.end(reason.TRANSPORT_ERROR, POLICY)
 
     def _let_go(self, code: int) -> None:
@@ -259,34 +252,3 @@ class Socket:
             self.change_to(new)
         new.start(http.rest)
         return []
-
-
-class Probe:
-    """A WebSocket that a polling client tries. It goes on polling when this does not work."""
-
-    __slots__ = (
-        "_new", "_socket",
-    )  # fmt: skip
-
-    def __init__(self, socket: Socket, new: WebSocket) -> None:
-        self._socket = socket
-        self._new = new
-
-    def heard(self, message: str | bytes) -> bool:
-        if message == f"{PING}probe":
-            self._new.send(PROBE_ANSWER)
-            self._socket.send(NOOP_PACKET)  # ends the request that waits
-        elif message == str(UPGRADE):
-            self._new.owner = self._socket
-            self._socket.change_to(self._new)
-        else:
-            self._new.close(POLICY)
-        return True
-
-    def lost(self, code: int) -> None:
-        self._socket.candidate = None
-
-
-def _split(message: str) -> tuple[int, str]:
-    """Return a packet's type, OPEN for what is none, and its data."""
-    return (int(message[0]), message[1:]) if message[:1] in "123456" and message else (OPEN, "")

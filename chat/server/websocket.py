@@ -6,7 +6,7 @@ Without extensions: permessage-deflate would keep two windows for each socket, 1
 from time import monotonic
 from typing import Any, Protocol
 
-from .connection import Connection
+from .connection import LINGER_TIMEOUT, Connection
 from .frames import (
     BINARY,
     CLIENT_CODES,
@@ -80,6 +80,7 @@ class WebSocket:
             self._input = b""
             self._connection.replace_queue(encode(CLOSE, code.to_bytes(2, "big")))
             self._connection.finish()
+            self._connection.set_deadline(LINGER_TIMEOUT)
         if owner:
             owner.lost(code)
 
