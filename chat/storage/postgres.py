@@ -79,7 +79,7 @@ class PostgresStorage(Storage):
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
                 row = connection.execute(_statement(function, tuple(args)), values).fetchone()
                 assert row is not None
-                return row[0]
+                return row[0] or "null"  # where SQL has no value
         except PoolTimeout as error:
             raise StorageUnavailable() from error
         except psycopg.Error as error:
