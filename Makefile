@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format bench soak clean
+.PHONY: run test lint format bench profile soak clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -19,8 +19,13 @@ format: $(VENV)/tests
 	@$(BIN)/ruff check --fix-only --quiet .
 	@$(BIN)/ruff format .
 
-bench: $(VENV)/tests
-	@$(BIN)/python bench/send.py $(ARGS)
+# make bench ARGS="--only rest,socket --seconds 5"; the table and the options are explained in bench/README.md.
+bench: $(VENV)/bench
+	@$(BIN)/python -m bench $(ARGS)
+
+# make profile ARGS="rest": where the server's time goes while it is under this load.
+profile: $(VENV)/bench
+	@$(BIN)/python -m bench.profiler $(ARGS)
 
 # The proofs of tests/ that nothing is lost, at full size: minutes instead of seconds.
 soak: $(VENV)/tests
@@ -41,4 +46,10 @@ $(VENV)/server: requirements.txt
 $(VENV)/tests: tests/requirements.txt $(VENV)/server
 	@echo "Installing what the tests need (once) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
+	@touch $@
+
+$(VENV)/bench: bench/requirements.txt bench/peers/node/package-lock.json $(VENV)/tests
+	@echo "Installing what the benchmarks need (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r bench/requirements.txt
+	@npm ci --silent --prefix bench/peers/node
 	@touch $@

@@ -15,9 +15,12 @@ START_TIMEOUT, STOP_TIMEOUT = 30, 20
 
 
 @contextmanager
-def process(program: list[str], settings: dict[str, str], directory: Path, **options: Any) -> Iterator[subprocess.Popen]:
+def process(
+    program: list[str], settings: dict[str, str], directory: Path, **options: Any
+) -> Iterator[subprocess.Popen]:
     """Run a program in `directory`, with these settings as environment and nothing of ours, until the block ends."""
     environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
+    options = {"stdout": subprocess.DEVNULL, **options}
     with subprocess.Popen(program, env={**environ, **settings}, cwd=directory, **options) as started:
         try:
             yield started

@@ -9,6 +9,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
@@ -17,7 +18,9 @@ from typing import Self
 import psycopg
 
 from chat.storage.embedded import EmbeddedPostgres
+from tests.postgrest_sql import create_roles
 
+from .load.meter import resident
 from .load.stage import Server
 from .processes import process, wait_until_serving
 
@@ -42,6 +45,8 @@ class Machine:
             self._database = EmbeddedPostgres(self.directory / "data")
             self._database.start()
             self._stack.callback(self._database.stop)
+            with psycopg.connect(self._database.url, autocommit=True) as connection:
+                create_roles(connection)  # of PostgREST, before the schema that grants to them
             with self.chat():  # applies the schema, without which no peer can work
                 pass
             self._stack = self._stack.pop_all()
@@ -55,6 +60,12 @@ class Machine:
         """The process id of PostgreSQL's first process."""
         return int((self.directory / "data/postgres/postmaster.pid").read_text().split("\n", 1)[0])
 
+    @property
+    def version(self) -> str:
+        """The version of PostgreSQL."""
+        with psycopg.connect(self._database.url) as connection:
+            return f"{connection.info.server_version // 10000}"
+
     @contextmanager
     def chat(self, mode: str = "open") -> Iterator[Server]:
         """Run our server on the database."""
@@ -65,7 +76,7 @@ class Machine:
 
     @contextmanager
     def api(self, url: str = "", key: str = "") -> Iterator[Server]:
-        """Run our server on an API like Supabase's: a PostgREST at `url` with this service_role key, or the tests' stand-in.
+        """Run our server on an API like Supabase's: a PostgREST at `url` with this key, or the tests' stand-in.
 
         A PostgREST's database is not ours to measure, nor to make users in.
         """
@@ -75,6 +86,18 @@ class Machine:
             settings = {**UNLIMITED, "AUTH_MODE": "open"}
             settings |= {"SUPABASE_PROJECT_URL": url, "SUPABASE_SERVICE_ROLE_KEY": key}
             yield stack.enter_context(self._running(CHAT, settings, None))
+
+    def startup(self, seconds: float = 2.0) -> dict[str, float]:
+        """Start our server a second time on an embedded database of its own; seconds until it serves, bytes at rest."""
+        settings = {"DATA_DIR": str(self.directory / "startup"), "LOG_LEVEL": "warning"}
+        with self._running(CHAT, settings, None):
+            pass
+        began = time.monotonic()
+        with self._running(CHAT, settings, None) as server:
+            serving = time.monotonic() - began
+            time.sleep(seconds)
+            assert server.pid
+            return {"serving": serving, "resident": resident(server.pid)}
 
     def node(self) -> Running:
         """Run express, socket.io and pg."""

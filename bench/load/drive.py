@@ -115,7 +115,10 @@ def _open_loop(rate: float) -> Iterator[float]:
 
 
 def summary(stage: Stage, run: Run) -> dict[str, Any]:
-    """Return what a run of sends came to: times in milliseconds, CPU in microseconds a send, memory in bytes."""
+    """Return what a run of sends came to: times in milliseconds, CPU in microseconds a send, memory in bytes.
+
+    `load` is the part of a core that this generator took.
+    """
     answers = _within(run, run.answers)
     seconds, count = run.ends - run.begins, max(len(answers), 1)
     assert run.usage
@@ -123,10 +126,7 @@ def summary(stage: Stage, run: Run) -> dict[str, Any]:
         "rate": len(answers) / seconds,
         "answer": quantiles(answers),
         "delivery": quantiles(_within(run, stage.ledger.deliveries)),
-        "cpu": {
-            "server": run.usage.server and run.usage.server / count * 1e6,
-            "database": run.usage.database and run.usage.database / count * 1e6,
-        },
+        "cpu": run.usage.per_send(count),
         "load": run.usage.load / seconds,
         "resident": stage.meter.resident(),
     }

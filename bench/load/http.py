@@ -8,7 +8,7 @@ from .target import Target
 
 
 class HttpCaller(asyncio.Protocol):
-    """One connection to the server. Only answers with a Content-Length are understood: the servers here send no others."""
+    """One connection. Only answers with a Content-Length are understood: the servers here send no others."""
 
     def __init__(self, target: Target) -> None:
         self._target = target
@@ -20,12 +20,18 @@ class HttpCaller(asyncio.Protocol):
         return await target.connect(lambda: cls(target))
 
     async def post(self, path: str, body: Any, user_id: str | None = None) -> bytes:
-        """Send a request, in token mode as `user_id`, and return the answer's body. Raises `RuntimeError` unless it is 200."""
+        """Send a request, in token mode as `user_id`, and return the answer's body.
+
+        Raises `RuntimeError` when the status is not 200.
+        """
         content = json.dumps(body).encode()
         head = (
             f"POST {path} HTTP/1.1\r\nHost: {self._target.host}:{self._target.port}\r\n"
-            f"Content-Type: application/json\r\n{self._target.authorization(user_id)}Content-Length: {len(content)}\r\n\r\n"
+            f"Content-Type: application/json\r\nContent-Length: {len(content)}\r\n"
+            f"{self._target.authorization(user_id)}\r\n"
         )
+        if self._transport.is_closing():  # servers close what has been idle for some seconds
+            await self._target.connect(lambda: self)
         self._answer = asyncio.get_running_loop().create_future()
         self._transport.write(head.encode() + content)
         return await self._answer
@@ -35,6 +41,7 @@ class HttpCaller(asyncio.Protocol):
 
     def connection_made(self, transport: Any) -> None:
         self._transport = transport
+        self._buffer = b""
 
     def data_received(self, data: bytes) -> None:
         self._buffer += data

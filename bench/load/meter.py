@@ -27,6 +27,13 @@ class Usage:
             self.load - before.load,
         )
 
+    def per_send(self, count: int) -> dict[str, float | None]:
+        """Return the microseconds that each of `count` sends took of the server, of the database, and of both."""
+        if self.server is None or self.database is None:
+            return {"server": None, "database": None, "total": None}
+        server, database = (each / count * 1e6 for each in (self.server, self.database))
+        return {"server": server, "database": database, "total": server + database}
+
 
 class Meter:
     """Reads the server's process and the database's, named by the id of each one's first process."""
@@ -48,13 +55,13 @@ class Meter:
 
 
 def cpu_of_tree(pid: int) -> float:
-    """Return the CPU seconds of a process and its children, also of those that have ended."""
-    return _cpu(pid, with_ended=True) + sum(_cpu(child) for child in _children(pid))
+    """Return the CPU seconds of a process and its workers, also of children that have ended."""
+    return _cpu(pid, with_ended=True) + sum(_cpu(worker) for worker in _workers(pid))
 
 
 def resident(pid: int) -> int:
-    """Return the bytes of a process and its children that are in RAM."""
-    return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * PAGE for each in (pid, *_children(pid)))
+    """Return the bytes of a process and its workers that are in RAM."""
+    return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * PAGE for each in (pid, *_workers(pid)))
 
 
 def _cpu(pid: int, with_ended: bool = False) -> float:
@@ -65,5 +72,14 @@ def _cpu(pid: int, with_ended: bool = False) -> float:
     return sum(map(int, fields[11 : 15 if with_ended else 13])) / TICK  # utime, stime, cutime, cstime
 
 
-def _children(pid: int) -> list[int]:
-    return list(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
+def _workers(pid: int) -> list[int]:
+    """Return the children that run the same program: not a PostgreSQL that a server has started."""
+    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
+    return [child for child in children if _name(child) == _name(pid)]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text()
+    except FileNotFoundError:
+        return ""

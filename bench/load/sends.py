@@ -70,10 +70,7 @@ async def fanout(stage: Stage, members: int = 1000, times: int = 15, pause: floa
         "answer": quantiles(answers),
         "last": quantiles(last),
         "delivery": quantiles([took for _, took in stage.ledger.deliveries[done:]]),
-        "cpu": {
-            "server": usage.server and usage.server / times * 1000,
-            "database": usage.database and usage.database / times * 1000,
-        },
+        "cpu": usage.per_send(times),
         "load": usage.load / seconds,
         "resident": stage.meter.resident(),
     }

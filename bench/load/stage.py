@@ -5,7 +5,7 @@ import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import psycopg
 
@@ -49,7 +49,7 @@ class Stage:
         self._connections: list[HttpCaller | Session] = []
 
     async def users(self, count: int) -> list[str]:
-        """Create users and return their ids; past the server where its database can be reached: ten thousand take a while."""
+        """Create users and return their ids: past the server where its database can be reached, to save time."""
         if self._server.database_url:
             with psycopg.connect(self._server.database_url, autocommit=True) as connection:
                 return [row[0] for row in connection.execute(CREATE_USERS, (count,))]

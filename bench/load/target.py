@@ -1,5 +1,6 @@
 """The server under load: its address, how to connect to it, and the tokens of its users."""
 
+import asyncio
 import itertools
 import os
 import resource
@@ -8,8 +9,6 @@ import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
-
-import asyncio
 
 import jwt
 

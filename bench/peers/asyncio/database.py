@@ -9,7 +9,7 @@ TAKES_DRAFT = "select 'p_draft' = any(proargnames) from pg_proc where oid = to_r
 
 
 class Sent(NamedTuple):
-    """A stored message: what to tell the members (None when it was told before), what to answer, who the members are."""
+    """A stored message: what to tell the members, None when it was told before; what to answer; the members."""
 
     announce: Any
     result: Any

@@ -105,7 +105,9 @@ routes = [
     Route("/conversations/create", create_conversation, methods=["POST"]),
     Route("/conversations/{id}/messages/create", create_message, methods=["POST"]),
 ]
-app = socketio.ASGIApp(io, Starlette(routes=routes, lifespan=lifespan, exception_handlers={asyncpg.PostgresError: refuse}))
+app = socketio.ASGIApp(
+    io, Starlette(routes=routes, lifespan=lifespan, exception_handlers={asyncpg.PostgresError: refuse})
+)
 
 if __name__ == "__main__":
     uvicorn.run(
