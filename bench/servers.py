@@ -116,7 +116,7 @@ class Machine:
         """Run the tutorial's way to send on our libraries, with the tutorial's tables in a database of their own."""
         url = self._database.url.replace("/postgres?", "/tutorial?")
         with psycopg.connect(self._database.url, autocommit=True) as connection:
-            if not connection.execute("select from pg_database where datname = 'tutorial'").fetchone():
+            if not connection.execute("select 1 from pg_database where datname = 'tutorial'").fetchone():
                 connection.execute("create database tutorial")
                 schema = (ROOT / "tests/tutorial_schema.sql").read_text()
                 with psycopg.connect(url) as tutorial:

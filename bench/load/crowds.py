@@ -55,7 +55,7 @@ async def _connect_idle(stage: Stage, sockets: int) -> tuple[dict[str, Any], lis
 
 
 async def come_back(stage: Stage, clients: int = 3000) -> dict[str, Any]:
-    """Let clients connect and `join {since}` all at once, each to get three messages, while four others go on sending."""
+    """Let clients connect and `join {since}` all at once, each to get three messages, while four go on sending."""
     people = await stage.users(clients)
     groups = [people[i : i + 10] for i in range(0, clients, 10)]
     rooms = await stage.conversations(groups)

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import asyncpg
 
-TAKES_DRAFT = "select 'p_draft' = any(proargnames) from pg_proc where oid = to_regproc('public.chat_send_message')"
+TAKES_DRAFT = "select exists (select from pg_proc where proname = 'chat_send_message' and 'p_draft' = any(proargnames))"
 
 
 class Sent(NamedTuple):

@@ -27,10 +27,10 @@ export class Database {
 
   // Find out which of its two signatures chat_send_message has in this database.
   async open() {
-    const { rows } = await this.#pool.query(
-      "select 'p_draft' = any(proargnames) as takes_draft from pg_proc where oid = to_regproc('public.chat_send_message')",
+    const { rowCount } = await this.#pool.query(
+      "select from pg_proc where proname = 'chat_send_message' and 'p_draft' = any(proargnames)",
     );
-    this.#takesDraft = rows[0].takes_draft;
+    this.#takesDraft = rowCount > 0;
   }
 
   createUser(username) {
