@@ -7,7 +7,7 @@ from time import perf_counter
 from .socketio import Session
 
 #: Stands in a message's text with the number of its send, where nothing else has this sign.
-MARK = "#"
+MARK = b"#"
 PADDING = " Is the kettle on?" * 5
 
 
@@ -37,12 +37,12 @@ class Ledger:
         """Note a send that these sessions must hear; return it and the text to send."""
         number = next(self._numbers)
         send = self._sends[number] = Send(began, set(listeners))
-        return send, f"{MARK}{number:08d}{PADDING}"
+        return send, f"{MARK.decode()}{number:08d}{PADDING}"
 
     def hear(self, session: Session, packet: bytes) -> None:
         """Note that a session has heard a message: to be given to `Session`."""
         now = perf_counter()
-        at = packet.index(b"#") + 1
+        at = packet.index(MARK) + 1
         send = self._sends.get(int(packet[at : at + 8]))
         if send is None or session not in send.waiting:
             self.surplus += 1

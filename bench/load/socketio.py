@@ -49,7 +49,7 @@ class Session(asyncio.Protocol):
         return await self.call("join", {"id": self.user_id, **more})
 
     def close(self) -> None:
-        """Close the connection at once, as a client does that has lost its network's other end."""
+        """Close the connection without a word, as a page does that is closed."""
         self._transport.abort()
 
     def connection_made(self, transport: Any) -> None:
