@@ -48,8 +48,7 @@ $(VENV)/tests: tests/requirements.txt $(VENV)/server
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
 	@touch $@
 
-$(VENV)/bench: bench/requirements.txt bench/peers/node/package-lock.json $(VENV)/tests
+$(VENV)/bench: bench/requirements.txt $(VENV)/tests
 	@echo "Installing what the benchmarks need (once) ..."
 	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r bench/requirements.txt
-	@npm ci --silent --prefix bench/peers/node
 	@touch $@

@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from .load.stage import Server
-from .scenarios import OURS, TUTORIAL, Curve, Scenario
+from .scenarios import NODE, OURS, TUTORIAL, Curve, Scenario
 from .servers import ROOT, Machine, Running
 
 #: Seconds after which a load generator is ended from outside; it gives up by itself before.
@@ -20,7 +21,7 @@ Result = dict[str, Any]
 
 
 class Failed(Exception):
-    """A send failed, or a message was not heard exactly once."""
+    """A send was answered with an error, or not at all."""
 
 
 @dataclass
@@ -77,7 +78,11 @@ class Bench:
 
     def _chosen(self, servers: tuple[str, ...]) -> Iterator[str]:
         chosen = self._options.peers
-        return (name for name in servers if chosen is None or name in (*chosen, OURS, "api"))
+        for name in servers:
+            if name == NODE and not shutil.which("npm"):
+                self._progress("Node.js with npm is not installed: no ratios\n")
+            elif chosen is None or name in (*chosen, OURS, "api"):
+                yield name
 
     def _with_seconds(self, workload: str, options: dict[str, Any]) -> dict[str, Any]:
         if self._options.seconds and workload in ("sends", "crowd"):
@@ -96,10 +101,12 @@ class Bench:
 
     def _run(self, server: Server, workload: str, options: dict[str, Any]) -> Result:
         try:
-            return generate(server, workload, options)
+            result = generate(server, workload, options)
         except Failed as error:
-            self._progress(f"failed: {error}")
-            return {"failed": str(error)}
+            result = {"failed": str(error)}
+        if "failed" in result:
+            self._progress(f"failed: {result['failed']}\n")
+        return result
 
 
 def generate(server: Server, workload: str, options: dict[str, Any]) -> Result:

@@ -102,7 +102,8 @@ class Machine:
     def node(self) -> Running:
         """Run express, socket.io and pg."""
         directory = PEERS / "node"
-        if not (directory / "node_modules").exists():
+        wanted, installed = directory / "package-lock.json", directory / "node_modules/.package-lock.json"
+        if not installed.exists() or installed.stat().st_mtime < wanted.stat().st_mtime:
             subprocess.run(["npm", "ci", "--silent"], cwd=directory, check=True)
         settings = {"DATABASE_URL": self._database.url, "NODE_ENV": "production"}
         return self._running(["node", str(directory / "server.js")], settings, self._database.url)

@@ -80,8 +80,9 @@ def _row(scenario: Scenario, row: Row, results: Results) -> tuple[str, ...]:
     judged = ratio if row.against else figures[0]
     bounds = [f"{bound[0]} {bound[1]:g}" if bound else "" for bound in (row.must, row.goal)]
     ratio_text = "" if ratio is None else f"{ratio:.2f}"
-    command = f"`{scenario.name}`"
-    return (row.label, row.unit, *map(number, figures), ratio_text, *bounds, _verdict(row, judged), command)
+    failed = any("failed" in run for name in (OURS, "api") for run in results.get(name, []))
+    verdict = "failed" if failed else _verdict(row, judged)
+    return (row.label, row.unit, *map(number, figures), ratio_text, *bounds, verdict, f"`{scenario.name}`")
 
 
 def _ratio(results: Results, row: Row) -> float | None:

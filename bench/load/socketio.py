@@ -27,6 +27,9 @@ class Session(asyncio.Protocol):
         self._target = target
         self._buffer = b""
         self._is_open = False
+        self._is_closing = False
+        #: Whether the server has ended the connection.
+        self.is_lost = False
         self._connected: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._numbers = itertools.count()
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
@@ -50,6 +53,7 @@ class Session(asyncio.Protocol):
 
     def close(self) -> None:
         """Close the connection without a word, as a page does that is closed."""
+        self._is_closing = True
         self._transport.abort()
 
     def connection_made(self, transport: Any) -> None:
@@ -81,6 +85,7 @@ class Session(asyncio.Protocol):
         self._buffer = data[at:]
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = not self._is_closing
         self._fail(ConnectionError("the server closed the connection"))
 
     def _frame(self, head: int, payload: bytes) -> None:

@@ -99,6 +99,17 @@ class Stage:
         """Return a session for each user."""
         return await many(self.session, user_ids)
 
+    def fault(self) -> str:
+        """Return what went wrong with the deliveries, empty if every message was heard exactly once."""
+        missing, surplus = self.ledger.missing, self.ledger.surplus
+        if not missing and not surplus:
+            return ""
+        lost = sum(isinstance(each, Session) and each.is_lost for each in self._connections)
+        return (
+            f"of {self.ledger.sent} sends {missing} deliveries are missing and {surplus} too many; "
+            f"{lost} sessions were closed by the server"
+        )
+
     def close(self) -> None:
         for each in self._connections:
             each.close()
