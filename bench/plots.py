@@ -15,6 +15,7 @@ mpl.use("svg")
 
 from matplotlib import pyplot
 from matplotlib.axes import Axes
+from matplotlib.ticker import NullFormatter
 
 from .table import figure
 
@@ -105,6 +106,7 @@ def _label(axis: Axes, title: str, x: str, y: str, log_x: bool = False, log_y: b
     if log_y:
         axis.set_yscale("log")
         axis.yaxis.set_major_formatter("{x:g}")
+        axis.yaxis.set_minor_formatter(NullFormatter())
     else:
         axis.set_ylim(bottom=0)
     axis.grid(alpha=0.25)

@@ -170,6 +170,6 @@ CALLERS = (1, 2, 4, 8, 16, 32, 64, 128)
 CURVES = (
     Curve("callers-rest", "sends", "callers", CALLERS, {"way": "rest"}),
     Curve("callers-socket", "sends", "callers", CALLERS, {"way": "socket"}),
-    Curve("members", "fanout", "members", (10, 30, 100, 300, 1000)),
+    Curve("members", "fanout", "members", (10, 30, 100, 300, 1000), {"times": 40}),
     Curve("sockets", "idle", "sockets", (1000, 2500, 5000, 10000), fresh=True),
 )
