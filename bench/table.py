@@ -25,6 +25,7 @@ DETAILS = {
     "PostgreSQL": ("cpu.database", 1),
     "RSS MB": ("resident", 1e6),
     "generator, cores": ("load", 1),
+    "other programs": ("others", 1),
 }
 
 

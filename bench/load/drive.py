@@ -117,7 +117,7 @@ def _open_loop(rate: float) -> Iterator[float]:
 def summary(stage: Stage, run: Run) -> dict[str, Any]:
     """Return what a run of sends came to: times in milliseconds, CPU in microseconds a send, memory in bytes.
 
-    `load` is the part of a core that this generator took.
+    `load` and `others` are the parts of a core that this generator took, and programs that have no part in it.
     """
     answers = _within(run, run.answers)
     seconds, count = run.ends - run.begins, max(len(answers), 1)
@@ -128,6 +128,7 @@ def summary(stage: Stage, run: Run) -> dict[str, Any]:
         "delivery": quantiles(_within(run, stage.ledger.deliveries)),
         "cpu": run.usage.per_send(count),
         "load": run.usage.load / seconds,
+        "others": run.usage.others / seconds,
         "resident": stage.meter.resident(),
     }
 

@@ -16,6 +16,8 @@ class Usage:
     server: float | None
     database: float | None
     load: float
+    #: Of the whole machine.
+    machine: float
 
     def since(self, before: Self) -> "Usage":
         def difference(now: float | None, then: float | None) -> float | None:
@@ -25,7 +27,13 @@ class Usage:
             difference(self.server, before.server),
             difference(self.database, before.database),
             self.load - before.load,
+            self.machine - before.machine,
         )
+
+    @property
+    def others(self) -> float:
+        """What programs used that have no part in the measurement: where it is much, the figures mean little."""
+        return self.machine - self.load - (self.server or 0) - (self.database or 0)
 
     def per_send(self, count: int) -> dict[str, float | None]:
         """Return the microseconds that each of `count` sends took of the server, of the database, and of both."""
@@ -47,6 +55,7 @@ class Meter:
             self._server and cpu_of_tree(self._server),
             self._database and cpu_of_tree(self._database),
             times.user + times.system,
+            _cpu_of_machine(),
         )
 
     def resident(self) -> int | None:
@@ -62,6 +71,11 @@ def cpu_of_tree(pid: int) -> float:
 def resident(pid: int) -> int:
     """Return the bytes of a process and its workers that are in RAM."""
     return sum(int(Path(f"/proc/{each}/statm").read_text().split()[1]) * PAGE for each in (pid, *_workers(pid)))
+
+
+def _cpu_of_machine() -> float:
+    user, nice, system, _, _, irq, soft_irq = Path("/proc/stat").read_text().split()[1:8]
+    return sum(map(int, (user, nice, system, irq, soft_irq))) / TICK
 
 
 def _cpu(pid: int, with_ended: bool = False) -> float:

@@ -72,6 +72,7 @@ async def fanout(stage: Stage, members: int = 1000, times: int = 15, pause: floa
         "delivery": quantiles([took for _, took in stage.ledger.deliveries[done:]]),
         "cpu": usage.per_send(times),
         "load": usage.load / seconds,
+        "others": usage.others / seconds,
         "resident": stage.meter.resident(),
     }
 
