@@ -8,6 +8,7 @@ import argparse
 import json
 import os
 import platform
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ DEFAULT = [each.name for each in SCENARIOS]
 
 def main() -> int:
     options = arguments()
+    signal.signal(signal.SIGTERM, signal.default_int_handler)  # what was started is ended
     raise_open_files()
     saved: dict[str, Any] = {"scenarios": {}, "curves": {}}
     if options.json and options.json.exists():
