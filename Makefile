@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql bench soak requirements audit clean
+.PHONY: run test lint format sql bench profile soak requirements audit clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -24,8 +24,13 @@ format: $(VENV)/tests
 sql:
 	@$(PYTHON) sql/build.py
 
-bench: $(VENV)/tests
-	@$(BIN)/python bench/send.py $(ARGS)
+# make bench ARGS="--only rest,socket --seconds 5"; the table and the options are explained in bench/README.md.
+bench: $(VENV)/bench
+	@$(BIN)/python -m bench $(ARGS)
+
+# make profile ARGS="rest": where the server's time goes while it is under this load.
+profile: $(VENV)/bench
+	@$(BIN)/python -m bench.profiler $(ARGS)
 
 # The proofs of tests/ that nothing is lost, at full size: minutes instead of seconds.
 soak: $(VENV)/tests
@@ -66,4 +71,9 @@ $(VENV)/tests: tests/requirements.txt $(VENV)/server
 $(VENV)/tools/installed: tests/tools.txt $(VENV)/server
 	@$(BIN)/python -m venv --clear $(VENV)/tools
 	@$(VENV)/tools/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r tests/tools.txt
+	@touch $@
+
+$(VENV)/bench: bench/requirements.txt $(VENV)/tests
+	@echo "Installing what the benchmarks need (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r bench/requirements.txt
 	@touch $@
