@@ -449,7 +449,7 @@ end $step$;
 commit;
 
 
--- >>> functions ae05f9c6226328e7
+-- >>> functions 8aac862b51379052
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -483,15 +483,18 @@ begin
     );
 end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
@@ -1369,7 +1372,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'ae05f9c6226328e7', oldest_code = 1;
+update public.chat_schema set functions_hash = '8aac862b51379052', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -21,15 +21,18 @@ begin
     );
 end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
