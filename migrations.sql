@@ -449,7 +449,7 @@ end $step$;
 commit;
 
 
--- >>> functions bc343d5cdef4ebbe
+-- >>> functions 25ce08c5bd1faf6a
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -476,23 +476,31 @@ as $$
     )
 $$;
 
+-- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
+-- inlined is planned at each call.
 create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select json_agg(public.chat_user_json(u) order by u.username, u.id)
-    from public.user_conversation as m join public.users as u on u.id = m.user_id
-    where m.conversation_id = p_conversation_id
-$$;
+begin
+    return (
+        select json_agg(public.chat_user_json(u) order by u.username, u.id)
+        from public.user_conversation as m join public.users as u on u.id = m.user_id
+        where m.conversation_id = p_conversation_id
+    );
+end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
@@ -559,8 +567,11 @@ end $$;
 create or replace function public.chat_next_version(
     p_conversation_id uuid, p_messages integer, p_members_changed boolean
 ) returns public.conversations
-language sql
+language plpgsql set search_path = ''
 as $$
+declare
+    v_conversation public.conversations;
+begin
     update public.conversations
     set version = version + 1,
         last_seq = last_seq + p_messages,
@@ -571,8 +582,9 @@ as $$
             else last_activity_at
         end
     where id = p_conversation_id
-    returning *
-$$;
+    returning * into v_conversation;
+    return v_conversation;
+end $$;
 
 -- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
 create or replace function public.chat_create_conversation(
@@ -680,29 +692,57 @@ create or replace function public.chat_message_range(
     p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
     out first_seq bigint, out last_seq bigint, out items json
 )
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    with found as (
-        select m.seq, public.chat_message_json(m, a.author) as item
+declare
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+begin
+    -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
+    if p_bytes >= (
+        select coalesce(sum(6 * octet_length(message) + 1000), 0)
+        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
+    ) then
+        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+        into first_seq, last_seq, items
         from public.messages as m
         -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
-    ), measured as (
-        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
-        from found
-    )
-    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
-$$;
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+        return;
+    end if;
+    -- One by one, so that no more JSON is made than is sent.
+    for v_row in
+        select nearest.seq, public.chat_message_json(nearest.m, a.author) as item
+        from (
+            select m.seq, abs(m.seq - p_anchor) as distance, m from public.messages as m
+            where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+            order by distance, m.seq
+        ) as nearest
+        cross join lateral (select u as author from public.users as u where u.id = (nearest.m).user_id limit 1) as a
+        order by nearest.distance, nearest.seq
+    loop
+        exit when v_bytes >= p_bytes;
+        v_items := case when v_row.seq < p_anchor then v_row.item || v_items else v_items || v_row.item end;
+        v_bytes := v_bytes + octet_length(v_row.item::text);
+        first_seq := least(first_seq, v_row.seq);
+        last_seq := greatest(last_seq, v_row.seq);
+    end loop;
+    items := array_to_json(v_items);
+end $$;
 
 create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select items from public.chat_message_range(
-        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
-        public.chat_page_bytes() / 2
-    )
-$$;
+begin
+    return (
+        select items from public.chat_message_range(
+            p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+            public.chat_page_bytes() / 2
+        )
+    );
+end $$;
 
 -- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
 -- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
@@ -1091,17 +1131,19 @@ $$;
 
 -- sync --------------------------------------------------------------------------------------------------------------
 
--- Names the history of this database: a cursor of another one, or from before a restore, has another epoch.
+-- Names the history of this database: a cursor of another one, or from before a restore, has another epoch. The timeline
+-- is read from the log: after a failover the control file says the old one until the next checkpoint.
 create or replace function public.chat_epoch() returns text
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select left(md5(concat_ws(' ',
-        (select system_identifier from pg_catalog.pg_control_system()),
-        (select timeline_id from pg_catalog.pg_control_checkpoint()),
-        (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()),
-        'public.conversations'::pg_catalog.regclass::oid
-    )), 12)
-$$;
+begin
+    return left(encode(sha256(convert_to(concat_ws(' ',
+        (select system_identifier from pg_control_system()),
+        case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
+        (select oid from pg_database where datname = current_database()),
+        'public.conversations'::regclass::oid
+    ), 'UTF8')), 'hex'), 12);
+end $$;
 
 -- Whether a row was changed by transaction p_from or a later one. A transaction from the future is one of before a
 -- restore: such a row has not changed since.
@@ -1121,10 +1163,12 @@ declare
     v_parts text[] := string_to_array(p_cursor, '.');
 begin
     if v_parts[1] <> public.chat_epoch()
-       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.][0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
-       or greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot)
+       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.]-?[0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
     then
         return;
+    end if;
+    if greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot) then
+        return;  -- from the future: of before a restore
     end if;
     from_xid := v_parts[2]::xid8;
     to_xid := v_parts[3]::xid8;
@@ -1137,21 +1181,24 @@ end $$;
 create or replace function public.chat_known_version(
     p_conversation_id uuid, p_from xid8, p_snapshot pg_snapshot, p_limit integer
 ) returns bigint
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
-    from (
-        select version, changed_in from public.messages where conversation_id = p_conversation_id
-        order by version desc limit p_limit + 1
-    ) as newest
-$$;
+begin
+    return (
+        select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
+        from (
+            select version, changed_in from public.messages where conversation_id = p_conversation_id
+            order by version desc limit p_limit + 1
+        ) as newest
+    );
+end $$;
 
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
 -- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
 -- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
 -- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
--- p_cursor, is a summary. At most 50, or two mebibytes, come whole; has_more says that the cursor brings more. A cursor
--- that is of no use starts everything afresh: reset.
+-- p_cursor, is a summary. At most 50 come whole, and the answer ends after two mebibytes; has_more says that the cursor
+-- brings more. A cursor that is of no use starts everything afresh: reset.
 create or replace function public.chat_sync(
     p_user_id uuid, p_issued_at double precision, p_since jsonb, p_cursor text, p_limit integer
 ) returns json
@@ -1163,7 +1210,10 @@ declare
     v_from xid8;
     v_to xid8;
     v_row record;
+    v_is_walk boolean;  -- through everything: nothing is known
     v_known bigint;
+    v_is_short boolean;
+    v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
     v_whole integer := 0;
@@ -1175,6 +1225,7 @@ begin
     select * into v_cursor from public.chat_parse_cursor(p_cursor, v_snapshot);
     v_from := coalesce(v_cursor.from_xid, '0');
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
+    v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
         select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
@@ -1187,13 +1238,18 @@ begin
           and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
                or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
         order by c.last_activity_at desc, c.id desc
+        limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
-        if v_row.since = v_row.version or (v_from > '0' and not v_row.is_changed and not v_row.is_new) then
-            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
-        elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
+        v_is_short := coalesce(v_row.since = v_row.version, false)
+                      or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
+        v_is_full := v_bytes > public.chat_page_bytes();
+        if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when p_since is null;
-            continue;  -- the others that p_since knows are short
+            exit when v_is_full or coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come
+        end if;
+        if v_is_short then
+            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
                 when v_from = '0' then coalesce(v_row.since, 0)
@@ -1247,22 +1303,25 @@ create or replace function public.chat_changed_conversation_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
-    v_count integer;
     v_messages json;
-    v_recovered boolean := false;
+    v_recovered boolean;
 begin
-    if p_since between 0 and p_conversation.version then
-        select count(*), coalesce(json_agg(changed.item order by changed.seq), '[]') into v_count, v_messages
+    v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
+        select count(*) from (
+            select from public.messages
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit + 1
+        ) as changed
+    );
+    if v_recovered then
+        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
         from (
-            select (newest.m).seq, public.chat_message_json(newest.m, a.author) as item
-            from (
-                select m from public.messages as m
-                where conversation_id = p_conversation.id and version > p_since
-                order by version limit p_limit + 1
-            ) as newest
-            cross join lateral (select u as author from public.users as u where u.id = (newest.m).user_id limit 1) as a
-        ) as changed;
-        v_recovered := v_count <= p_limit and octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
+            select m from public.messages as m
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit
+        ) as changed
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
         v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
@@ -1414,7 +1473,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'bc343d5cdef4ebbe', oldest_code = 1;
+update public.chat_schema set functions_hash = '25ce08c5bd1faf6a', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
