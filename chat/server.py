@@ -18,8 +18,8 @@ from flask import Flask
 from .config import Config
 from .errors import StartupError
 from .extensions import socketio
+from .jobs import start_jobs
 from .protocol import IDLE_TIMEOUT, STALL_TIMEOUT, Protocol
-from .sockets.watch import watch
 
 #: Seconds that requests under way get to finish when the server stops.
 DRAIN_TIMEOUT = 10
@@ -88,11 +88,12 @@ def _serve_until_signal(app: Flask, listener: "Listener", signals: LightQueue) -
         debug=False,
     )
     accepting.link(lambda _: signals.put(None))
-    eventlet.spawn(watch, app)
+    jobs = start_jobs(app)
     signals.get()
     if accepting.dead:
         accepting.wait()  # raises what went wrong
     _drain(accepting, listener, requests, signals)
+    jobs.stop()
 
 
 def _drain(
