@@ -25,7 +25,8 @@ LIMIT = 8
 #: Seconds for which a job is claimed, renewed three times in that time; afterwards its process counts as gone.
 LEASE = 60.0
 #: Seconds until a process that has nothing to do looks again. It looks sooner when it adds a job itself, and when one
-#: is due that it has seen waiting, so this is how long a job of a busy or stopped process may wait for another one.
+#: is due that it has seen waiting: so long at most waits what a busy or dying process has added. A look costs 0.15 ms
+#: of CPU here and 0.3 ms in PostgreSQL; over Supabase's API it is a request, and one a second are 2.6 million a month.
 POLL = 5.0
 #: Seconds between two looks while the next job is due and another process is about to claim it.
 BUSY = 0.1
@@ -171,8 +172,8 @@ class Runner:
         while not self._stopping.wait(self._lease / 3):
             with self._outage_logged():
                 self._renew()
-                # After an outage the leases of all processes have run out, and each may take a third of one to renew.
-                if time.monotonic() - self._failed_at > self._lease / 2:
+                # In an outage the leases of all processes run out: each gets the time to renew its own.
+                if time.monotonic() - self._failed_at > self._lease:
                     for row in self._storage.recover_jobs():
                         _log_taken_back(row)
 
