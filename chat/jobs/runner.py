@@ -5,10 +5,10 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from threading import Event, Thread
-from typing import Any
+from typing import Any, TypeVar
 
 from flask import Flask
 
@@ -19,6 +19,7 @@ from .kinds import Job, ProcessJob, error_text
 from .process import repeat
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 #: Jobs that one process runs at once.
 LIMIT = 8
@@ -32,6 +33,10 @@ POLL = 5.0
 BUSY = 0.1
 #: Seconds that running jobs get to finish when the server stops.
 STOP_TIMEOUT = 5.0
+
+
+class NoAnswer(Exception):
+    """A call of the database has failed, and the log says so."""
 
 
 class Runner:
@@ -79,8 +84,8 @@ class Runner:
         deadline = time.monotonic() + seconds
         while self._threads and time.monotonic() < deadline:
             time.sleep(0.01)
-        with self._outage_logged():
-            for row in self._storage.release_jobs(self.process):
+        with suppress(NoAnswer):
+            for row in self._call(self._storage.release_jobs, self.process):
                 _log_taken_back(row)
 
     def _spawn(self, target: Callable[..., None], *args: Any) -> None:
@@ -98,7 +103,7 @@ class Runner:
         added = False
         while not self._stopping.is_set():
             pause = self._poll
-            with self._outage_logged():
+            with suppress(NoAnswer):
                 added = added or self._add_recurring()
                 pause = self._claim()
             self._look.wait(pause)
@@ -108,7 +113,7 @@ class Runner:
         """Add the jobs that recur; those that are there already stay as they are."""
         for job in self._jobs.values():
             if job.every is not None:
-                self._storage.add_job(job.name, {}, key=job.name)
+                self._call(self._storage.add_job, job.name, {}, job.name)
         return True
 
     def _claim(self) -> float:
@@ -117,7 +122,7 @@ class Runner:
         if free <= 0:
             return self._poll  # or sooner: a job that ends says so
         ids = [id for id, _ in list(self._running)]
-        found = self._storage.claim_jobs(self._kinds, self.process, ids, self._lease, free)
+        found = self._call(self._storage.claim_jobs, self._kinds, self.process, ids, self._lease, free)
         if self._stopping.is_set():
             return 0  # `stop` gives them back
         for row in found["jobs"]:
@@ -135,7 +140,7 @@ class Runner:
         try:
             error = self._attempt(row)
             while True:
-                with self._outage_logged():
+                with suppress(NoAnswer):
                     self._report(row, error)
                     return
                 if self._stopping.wait(1):
@@ -159,9 +164,9 @@ class Runner:
 
     def _report(self, row: Row, error: str | None) -> None:
         if error is None:
-            held = self._storage.finish_job(row["id"], row["claim"])
+            held = self._call(self._storage.finish_job, row["id"], row["claim"])
         else:
-            state = self._storage.fail_job(row["id"], row["claim"], error)
+            state = self._call(self._storage.fail_job, row["id"], row["claim"], error)
             held = state is not None
             if state == "dead":
                 log.error("%s is dead after %d attempts: %s", _name(row), row["attempts"], error)
@@ -170,37 +175,37 @@ class Runner:
 
     def _hold_until_stopped(self) -> None:
         while not self._stopping.wait(self._lease / 3):
-            with self._outage_logged():
+            with suppress(NoAnswer):
                 self._renew()
                 # In an outage the leases of all processes run out: each gets the time to renew its own.
                 if time.monotonic() - self._failed_at > self._lease:
-                    for row in self._storage.recover_jobs():
+                    for row in self._call(self._storage.recover_jobs):
                         _log_taken_back(row)
 
     def _renew(self) -> None:
         claims = dict(sorted(self._held))  # of a job that is here twice the later claim
         if not claims:
             return
-        still_held = self._storage.renew_jobs({str(id): claim for id, claim in claims.items()}, self._lease)
+        still_held = self._call(self._storage.renew_jobs, {str(id): claim for id, claim in claims.items()}, self._lease)
         for claim in claims.items():
             if claim[0] not in still_held and claim in self._held:
                 self._held.discard(claim)
                 log.warning("job %d is no longer this process's, and runs on: its lease had run out", claim[0])
 
-    @contextmanager
-    def _outage_logged(self) -> Iterator[None]:
-        """End the block at an error of the database, and log the first of several in a row."""
+    def _call(self, function: Callable[..., T], *args: Any) -> T:
+        """Call the database. Raises `NoAnswer`; of several failures in a row only the first is logged."""
         try:
-            yield
+            answer = function(*args)
         except Exception as error:
             self._failed_at = time.monotonic()
             if not self._database_is_away:
                 log.warning("jobs wait for the database: %s", error_text(error), exc_info=_traceback(error))
             self._database_is_away = True
-        else:
-            if self._database_is_away:
-                log.warning("jobs run again: the database answers")
-            self._database_is_away = False
+            raise NoAnswer from error
+        if self._database_is_away:
+            log.warning("jobs run again: the database answers")
+        self._database_is_away = False
+        return answer
 
 
 def _name(row: Row) -> str:

@@ -175,13 +175,13 @@ def test_a_database_that_was_away_for_longer_than_a_lease_costs_no_job(
         wait_until(lambda: runs(sql, "ended").total() == 2)
         time.sleep(LEASE)  # all leases have run out then
         private.start()
-        wait_until(lambda: len(on_private("select from chat_jobs")) == 1)
+        wait_until(lambda: len(on_private("select id from chat_jobs")) == 1)
         time.sleep(2 * LEASE)  # whoever wants to recover jobs has done it
         assert on_private("select state from chat_jobs") == [("running",)]
         sql("delete from hold")
-        wait_until(lambda: on_private("select from chat_jobs") == [])
+        wait_until(lambda: on_private("select id from chat_jobs") == [])
         on_private("""select chat_add_job('once', '{"job": "new"}', null, null)""")
-        wait_until(lambda: on_private("select from chat_jobs") == [])
+        wait_until(lambda: on_private("select id from chat_jobs") == [])
     assert set(runs(sql).values()) == set(runs(sql, "ended").values()) == {1}
     told = log.read_text()
     assert "Traceback" not in told

@@ -66,7 +66,7 @@ def test_a_job_that_this_process_adds_runs_at_once(app: Flask) -> None:
 def test_a_job_that_a_change_has_added_runs_when_the_runner_is_woken(app: Flask, sql: Sql) -> None:
     done = threading.Event()
     with running(app, Job("note", lambda _: done.set())):
-        looked = "select from pg_stat_activity where query ~ '^select public.chat_claim_jobs' and state = 'idle'"
+        looked = "select pid from pg_stat_activity where query ~ '^select public.chat_claim_jobs' and state = 'idle'"
         wait_until(lambda: sql(looked))
         sql("""select chat_add_job('note', '{}', null, null)""")
         with app.app_context():

@@ -53,7 +53,7 @@ def test_a_job_is_claimed_with_what_it_was_added_with_and_gone_when_it_is_done(s
     assert (job["kind"], job["payload"], job["state"]) == ("once", payload, "running")
     assert (job["attempts"], job["max_attempts"], job["claimed_by"]) == (1, 3, "a process")
     assert storage.finish_job(job["id"], job["claim"]) is True
-    assert sql("select from chat_jobs") == []
+    assert sql("select id from chat_jobs") == []
 
 
 def test_the_oldest_due_jobs_come_first_and_no_more_than_asked_for(storage: Storage, sql: Sql) -> None:
@@ -116,7 +116,7 @@ def test_a_job_is_added_in_the_transaction_of_a_change(storage: Storage, databas
 def test_what_another_claims_at_this_moment_is_skipped(storage: Storage, database_url: str) -> None:
     first, second = storage.add_job("once", {}), storage.add_job("once", {})
     with psycopg.connect(database_url) as connection:
-        connection.execute("select from chat_jobs where id = %s for update", (first,))
+        connection.execute("select id from chat_jobs where id = %s for update", (first,))
         assert [job["id"] for job in claim(storage)] == [second]
 
 

@@ -56,7 +56,7 @@ def test_the_table(jobs: Jobs, sql: Sql) -> None:
     at = "2026-01-02T03:04:05Z"
     assert shown.output.splitlines() == [
         "ID  STATE    TIME                        JOB             ATTEMPTS  PROCESS     ERROR",
-        f"4   dead     since {at}  a dead kind     3 of 5    –           ValueError: a first line ?[31mand {'x' * 62}…",
+        f"4   dead     since {at}  a dead kind     3 of 5    –           ValueError: a first line ?[31mand {'x' * 65}…",
         f"3   failing  since {at}  a failing kind  3 of 5    web-1/7/ab  StorageUnavailable: storage_unavailable",
         f"2   waiting  until {at}  a waiting kind  3 of 5    –           ValueError: once more",
         f"1   running  since {at}  a running kind  3 of 5    web-1/7/ab  –",

@@ -68,7 +68,7 @@ def main(database_url: str, lease: str) -> None:
 
     def is_held(name: str) -> bool:
         with psycopg.connect(database_url) as connection:
-            return connection.execute("select from hold where name = %s", (name,)).fetchone() is not None
+            return connection.execute("select name from hold where name = %s", (name,)).fetchone() is not None
 
     def processes() -> int:
         with psycopg.connect(database_url) as connection:
