@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -67,6 +68,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
     CORS(app, origins=_cors_origins(config.origins), expose_headers=EXPOSED_HEADERS, max_age=86400)
     _add_api(app)

@@ -16,7 +16,7 @@ from flask import Flask
 from ..config import Config
 from ..errors import StartupError
 from ..extensions import socketio
-from ..sockets.watch import watch
+from ..jobs import start_jobs
 from .engine import Engine
 from .frames import GOING_AWAY
 from .gate import Gate
@@ -86,9 +86,10 @@ def _serve_until_signal(app: Flask, listener: Listener, signals: LightQueue) -> 
     most = max_connections()
     gc.freeze()  # what has been imported stays for ever, and need not be looked through again and again
     listener.accept(loop, Gate(app, listener.address, most), most)
-    eventlet.spawn(watch, app)
+    jobs = start_jobs(app)
     signals.get()
     _drain(listener, signals)
+    jobs.stop()
 
 
 def _drain(listener: Listener, signals: LightQueue) -> None:
