@@ -16,24 +16,66 @@ from tests.support.server import Server
 EVIL = "https://evil.example"
 LISTED = "https://app.example.com"
 
-LOOPBACK_HOSTS = """
-localhost LOCALHOST:3000 localhost. chat.localhost:3000 127.0.0.1:3000 127.9.9.9
-[::1]:3000 [::1] [0:0:0:0:0:0:0:1]:80 [::ffff:127.0.0.1]:3000
-""".split()
-FOREIGN_HOSTS = """
-evil.example evil.example:3000 localhost.evil.example 127.0.0.1.evil.example notlocalhost
-192.168.1.5:3000 0.0.0.0 [::] [2001:db8::1]:3000 localhost,evil.example evil.example@localhost
-localhost/evil.example localhost:port [::1 ::1 127.1 2130706433 [evil.example]
-""".split()
-LOOPBACK_ORIGINS = """
-http://localhost http://localhost:5173 http://127.0.0.1 http://127.0.0.1:5173 http://[::1] http://[::1]:5173
-http://app.localhost:5173 https://localhost:8443 capacitor://localhost http://localhost/
-""".split()
-FOREIGN_ORIGINS = """
-https://evil.example null http://localhost.evil.example http://127.0.0.1.evil.example http://192.168.1.5:3000 x
-http://evil.example:3000 file:// http://localhost@evil.example http://localhost:3000.evil.example http://
-http://evil.example/localhost http://[::1].evil.example http://evil.127.0.0.1.example
-""".split()
+LOOPBACK_HOSTS = [
+    "localhost",
+    "LOCALHOST:3000",
+    "localhost.",
+    "chat.localhost:3000",
+    "127.0.0.1:3000",
+    "127.9.9.9",
+    "[::1]:3000",
+    "[::1]",
+    "[0:0:0:0:0:0:0:1]:80",
+    "[::ffff:127.0.0.1]:3000",
+]
+FOREIGN_HOSTS = [
+    "evil.example",
+    "evil.example:3000",
+    "localhost.evil.example",
+    "127.0.0.1.evil.example",
+    "notlocalhost",
+    "192.168.1.5:3000",
+    "0.0.0.0",
+    "[::]",
+    "[2001:db8::1]:3000",
+    "localhost,evil.example",
+    "evil.example@localhost",
+    "localhost/evil.example",
+    "localhost:port",
+    "[::1",
+    "::1",
+    "127.1",
+    "2130706433",
+    "[evil.example]",
+]
+LOOPBACK_ORIGINS = [
+    "http://localhost",
+    "http://localhost:5173",
+    "http://127.0.0.1",
+    "http://127.0.0.1:5173",
+    "http://[::1]",
+    "http://[::1]:5173",
+    "http://app.localhost:5173",
+    "https://localhost:8443",
+    "capacitor://localhost",
+    "http://localhost/",
+]
+FOREIGN_ORIGINS = [
+    "https://evil.example",
+    "null",
+    "http://localhost.evil.example",
+    "http://127.0.0.1.evil.example",
+    "http://192.168.1.5:3000",
+    "x",
+    "http://evil.example:3000",
+    "file://",
+    "http://localhost@evil.example",
+    "http://localhost:3000.evil.example",
+    "http://",
+    "http://evil.example/localhost",
+    "http://[::1].evil.example",
+    "http://evil.127.0.0.1.example",
+]
 
 
 def get(app: Flask, host: str = "localhost", origin: str | None = None, **more: str) -> Any:
