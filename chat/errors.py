@@ -7,6 +7,8 @@ HTTP answers carry as `application/problem+json` and Socket.IO acknowledgements 
 import json
 import logging
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +19,11 @@ from werkzeug.http import HTTP_STATUS_CODES
 log = logging.getLogger(__name__)
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+
+#: Field errors in one answer.
+MAX_FIELD_ERRORS = 20
+#: Characters of a field's name in an answer.
+LONGEST_FIELD = 100
 
 #: Codes for the statuses that Flask and Werkzeug answer by themselves; others are the status phrase in snake_case.
 HTTP_CODES = {404: "not_found", 413: "body_too_large"}
@@ -192,18 +199,22 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def flatten(messages: Any, path: str = "") -> dict[str, list[str]]:
-    """Return marshmallow's nested messages as `{field: [text, …]}`, fields inside others as `outer.inner`."""
+def flatten(messages: Any) -> dict[str, list[str]]:
+    """Return marshmallow's nested messages as `{field: [text, …]}`, fields inside others as `outer.inner`.
+
+    The first MAX_FIELD_ERRORS of them, and no name at any length: a client chose the names of keys.
+    """
+    return dict(islice(_flat(messages, ""), MAX_FIELD_ERRORS))
+
+
+def _flat(messages: Any, path: str) -> Iterator[tuple[str, list[str]]]:
     if isinstance(messages, str):
-        return {path or "_schema": [messages]}
+        messages = [messages]
     if isinstance(messages, list) and all(isinstance(each, str) for each in messages):
-        return {path or "_schema": messages}
-    nested = messages.items() if isinstance(messages, dict) else enumerate(messages)
-    return {
-        field: texts
-        for key, inner in nested
-        for field, texts in flatten(inner, f"{path}.{key}" if path else str(key)).items()
-    }
+        yield path[:LONGEST_FIELD] or "_schema", messages
+        return
+    for key, inner in messages.items() if isinstance(messages, dict) else enumerate(messages):
+        yield from _flat(inner, f"{path}.{key}" if path else str(key))
 
 
 def _snake_case(phrase: str) -> str:
