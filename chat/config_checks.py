@@ -28,11 +28,6 @@ RANGES = {
     "trusted_proxies": (0, 100),
     "max_connections_per_address": (0, 1 << 20),
 }
-    "port": (0, 65535),
-    "conversation_messages": (0, 100),
-    "trusted_proxies": (0, 100),
-    "max_connections_per_address": (0, 1 << 20),
-}
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 #: A name, or an IPv4 or IPv6 address.
