@@ -70,18 +70,20 @@ class PolicyPlugin(BasePlugin):
 
     def operation_helper(self, path: str | None = None, operations: Any = None, **kwargs: Any) -> None:
         rule: Rule = kwargs["rule"]
-        view = self._app.view_functions[rule.endpoint]
+        view, is_open = self._app.view_functions[rule.endpoint], _is_open(self._app)
         for operation in operations.values():
             operation["operationId"] = rule.endpoint.rpartition(".")[2]
-            _describe_policy(operation, view, _is_open(self._app))
+            _describe_policy(operation, view, is_open)
             _describe_request(operation, view)
-            _describe_responses(operation, view)
+            _describe_responses(operation, view, is_open)
 
 
-def error_codes(view: Any) -> set[str]:
-    """Return the codes that a view answers: those of its policy, of tokens in a header, and of its arguments."""
+def error_codes(view: Any, is_open: bool) -> set[str]:
+    """Return the codes that a view answers in open or in token mode: those of its policy, its arguments, and HTTP."""
     policy = policy_of(view)
     codes = policy.error_codes
+    if is_open:
+        codes |= {"host_not_allowed", "origin_not_allowed"}
     if policy.reads_token:
         codes |= {"token_expired"}
     for _, location in arguments_of(view):
@@ -136,13 +138,13 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
                     parameter["example"] = schema.example[parameter["name"]]
 
 
-def _describe_responses(operation: dict[str, Any], view: Any) -> None:
+def _describe_responses(operation: dict[str, Any], view: Any, is_open: bool) -> None:
     policy = policy_of(view)
     schema = response_schema(view)
     for media_type in operation["responses"][200]["content"].values():
         if isinstance(schema, Schema):
             media_type["example"] = [schema.example] if schema.many else schema.example
-    for status, codes in by_status(error_codes(view)).items():
+    for status, codes in by_status(error_codes(view, is_open)).items():
         operation["responses"][status] = _error_response(codes)
     for status, response in operation["responses"].items():
         if status == "default":
