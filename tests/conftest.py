@@ -22,7 +22,7 @@ from chat.storage import Storage
 from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
 from tests.support.client import Api
-from tests.support.documented import check_answers
+from tests.support.documented import undocumented_answers
 from tests.support.gateway import SCRATCH, Gateway, storage_on
 from tests.support.identity import SECRET
 from tests.support.node import JavaScriptDevice, install
@@ -157,11 +157,12 @@ def storage(request: pytest.FixtureRequest, database_url: str) -> Iterator[Stora
 def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     """A function that makes the app on the test's database; settings are keyword arguments."""
     apps = []
+    undocumented: list[list[str]] = []
 
     def make(**settings: Any) -> Flask:
         settings = {"auth_mode": "open", "log_level": "warning", "database_url": database_url} | settings
         app = create_app(Config(**settings).checked())
-        check_answers(app)
+        undocumented.append(undocumented_answers(app))
         app.extensions["storage"].open()
         apps.append(app)
         return app
@@ -169,6 +170,7 @@ def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     yield make
     for app in apps:
         app.extensions["storage"].close()
+    assert sum(undocumented, []) == []
 
 
 @pytest.fixture
