@@ -449,7 +449,7 @@ end $step$;
 commit;
 
 
--- >>> functions 039e139b4dba94ca
+-- >>> functions 073b1cb88ad4e0d5
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -689,21 +689,25 @@ create or replace function public.chat_message_range(
 language plpgsql stable set search_path = ''
 as $$
 declare
+    v_fits boolean;
     v_row record;
     v_items json[] := '{}';
     v_bytes bigint := 0;
 begin
     -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
-    if p_bytes >= (
-        select coalesce(sum(6 * octet_length(message) + 1000), 0)
-        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
-    ) then
-        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
-        into first_seq, last_seq, items
-        from public.messages as m
-        -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
-        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+    with found as materialized (
+        select m from public.messages as m where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+    ), measured as (
+        select coalesce(sum(6 * octet_length((m).message) + 1000), 0) <= p_bytes as fits from found
+    )
+    select min((f.m).seq), max((f.m).seq), coalesce(json_agg(public.chat_message_json(f.m, a.author) order by (f.m).seq), '[]'),
+           (select fits from measured)
+    into first_seq, last_seq, items, v_fits
+    from found as f
+    -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
+    cross join lateral (select u as author from public.users as u where u.id = (f.m).user_id limit 1) as a
+    where (select fits from measured);
+    if v_fits then
         return;
     end if;
     -- One by one, so that no more JSON is made than is sent.
@@ -1116,6 +1120,7 @@ declare
     v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
+    v_mine uuid[] := '{}';
     v_whole integer := 0;
     v_bytes bigint := 0;
     v_passed text;   -- the place of the last conversation that needs no other answer
@@ -1140,13 +1145,14 @@ begin
         order by c.created_at desc, c.id desc
         limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
+        v_mine := v_mine || v_row.id;
         v_is_short := coalesce(v_row.since = v_row.version, false)
                       or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
         v_is_full := v_bytes > public.chat_page_bytes();
         if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when v_is_full or coalesce(p_since, '{}') = '{}';
-            continue;  -- those that p_since knows are short, and do come
+            exit when coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come while there is room
         end if;
         if v_is_short then
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
@@ -1168,13 +1174,15 @@ begin
         'removed', (
             select coalesce(json_agg(gone.id), '[]')
             from (
-                select id::uuid from jsonb_object_keys(p_since) as known (id)
+                select id::uuid from jsonb_object_keys(p_since) as known (id) except select unnest(v_mine)
                 union
-                select conversation_id from public.chat_former_members
-                where user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
-                  and public.chat_changed_since(changed_in, v_from, v_snapshot)
-                except
-                select conversation_id from public.user_conversation where user_id = p_user_id
+                select f.conversation_id from public.chat_former_members as f
+                where f.user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
+                  and public.chat_changed_since(f.changed_in, v_from, v_snapshot)
+                  and not exists (
+                      select from public.user_conversation as m
+                      where m.conversation_id = f.conversation_id and m.user_id = p_user_id
+                  )
             ) as gone (id)
         ),
         'cursor', public.chat_epoch() || '.' || case when v_more is null then v_to::text else concat_ws('.', v_from, v_to, v_more) end,
@@ -1373,7 +1381,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '039e139b4dba94ca', oldest_code = 1;
+update public.chat_schema set functions_hash = '073b1cb88ad4e0d5', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

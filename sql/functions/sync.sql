@@ -84,6 +84,7 @@ declare
     v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
+    v_mine uuid[] := '{}';
     v_whole integer := 0;
     v_bytes bigint := 0;
     v_passed text;   -- the place of the last conversation that needs no other answer
@@ -108,13 +109,14 @@ begin
         order by c.created_at desc, c.id desc
         limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
+        v_mine := v_mine || v_row.id;
         v_is_short := coalesce(v_row.since = v_row.version, false)
                       or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
         v_is_full := v_bytes > public.chat_page_bytes();
         if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when v_is_full or coalesce(p_since, '{}') = '{}';
-            continue;  -- those that p_since knows are short, and do come
+            exit when coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come while there is room
         end if;
         if v_is_short then
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
@@ -136,13 +138,15 @@ begin
         'removed', (
             select coalesce(json_agg(gone.id), '[]')
             from (
-                select id::uuid from jsonb_object_keys(p_since) as known (id)
+                select id::uuid from jsonb_object_keys(p_since) as known (id) except select unnest(v_mine)
                 union
-                select conversation_id from public.chat_former_members
-                where user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
-                  and public.chat_changed_since(changed_in, v_from, v_snapshot)
-                except
-                select conversation_id from public.user_conversation where user_id = p_user_id
+                select f.conversation_id from public.chat_former_members as f
+                where f.user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
+                  and public.chat_changed_since(f.changed_in, v_from, v_snapshot)
+                  and not exists (
+                      select from public.user_conversation as m
+                      where m.conversation_id = f.conversation_id and m.user_id = p_user_id
+                  )
             ) as gone (id)
         ),
         'cursor', public.chat_epoch() || '.' || case when v_more is null then v_to::text else concat_ws('.', v_from, v_to, v_more) end,
