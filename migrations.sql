@@ -455,7 +455,7 @@ end $step$;
 commit;
 
 
--- >>> functions 4688445464c0db39
+-- >>> functions a004ea2589edc2d4
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -468,31 +468,45 @@ set local check_function_bodies = off;  -- they name each other in any order
 
 create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
 language sql stable
+as $$ select public.chat_conversation_json_at(p_conversation, p_conversation.version, p_conversation.last_seq) $$;
+
+-- A conversation as it was at an earlier version, when its newest message was p_last_seq.
+create or replace function public.chat_conversation_json_at(
+    p_conversation public.conversations, p_version bigint, p_last_seq bigint
+) returns json
+language sql stable
 as $$
     select json_build_object(
         'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
-        'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+        'created_at', public.chat_time(p_conversation.created_at), 'version', p_version, 'last_seq', p_last_seq
     )
 $$;
 
+-- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
+-- inlined is planned at each call.
 create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select json_agg(public.chat_user_json(u) order by u.username, u.id)
-    from public.user_conversation as m join public.users as u on u.id = m.user_id
-    where m.conversation_id = p_conversation_id
-$$;
+begin
+    return (
+        select json_agg(public.chat_user_json(u) order by u.username, u.id)
+        from public.user_conversation as m join public.users as u on u.id = m.user_id
+        where m.conversation_id = p_conversation_id
+    );
+end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
@@ -559,8 +573,11 @@ end $$;
 create or replace function public.chat_next_version(
     p_conversation_id uuid, p_messages integer, p_members_changed boolean
 ) returns public.conversations
-language sql
+language plpgsql set search_path = ''
 as $$
+declare
+    v_conversation public.conversations;
+begin
     update public.conversations
     set version = version + 1,
         last_seq = last_seq + p_messages,
@@ -571,8 +588,9 @@ as $$
             else last_activity_at
         end
     where id = p_conversation_id
-    returning *
-$$;
+    returning * into v_conversation;
+    return v_conversation;
+end $$;
 
 -- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
 create or replace function public.chat_create_conversation(
@@ -947,29 +965,57 @@ create or replace function public.chat_message_range(
     p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
     out first_seq bigint, out last_seq bigint, out items json
 )
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    with found as (
-        select m.seq, public.chat_message_json(m, a.author) as item
+declare
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+begin
+    -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
+    if p_bytes >= (
+        select coalesce(sum(6 * octet_length(message) + 1000), 0)
+        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
+    ) then
+        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+        into first_seq, last_seq, items
         from public.messages as m
         -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
-    ), measured as (
-        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
-        from found
-    )
-    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
-$$;
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+        return;
+    end if;
+    -- One by one, so that no more JSON is made than is sent.
+    for v_row in
+        select nearest.seq, public.chat_message_json(nearest.m, a.author) as item
+        from (
+            select m.seq, abs(m.seq - p_anchor) as distance, m from public.messages as m
+            where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+            order by distance, m.seq
+        ) as nearest
+        cross join lateral (select u as author from public.users as u where u.id = (nearest.m).user_id limit 1) as a
+        order by nearest.distance, nearest.seq
+    loop
+        exit when v_bytes >= p_bytes;
+        v_items := case when v_row.seq < p_anchor then v_row.item || v_items else v_items || v_row.item end;
+        v_bytes := v_bytes + octet_length(v_row.item::text);
+        first_seq := least(first_seq, v_row.seq);
+        last_seq := greatest(last_seq, v_row.seq);
+    end loop;
+    items := array_to_json(v_items);
+end $$;
 
 create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select items from public.chat_message_range(
-        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
-        public.chat_page_bytes() / 2
-    )
-$$;
+begin
+    return (
+        select items from public.chat_message_range(
+            p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+            public.chat_page_bytes() / 2
+        )
+    );
+end $$;
 
 -- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
 -- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
@@ -1039,12 +1085,7 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
-            v_conversation.last_seq := v_message.seq;
-            return public.chat_change_json(
-                v_message.created_at > clock_timestamp() - interval '1 minute', v_conversation.audience_version,
-                public.chat_sent_message_json(v_message, v_author, v_conversation)
-            );
+            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
         end if;
     end if;
     v_conversation := public.chat_next_version(p_conversation_id, 1, false);
@@ -1060,6 +1101,7 @@ begin
     );
 end $$;
 
+-- The conversation is shown as it was when the message was new: who repeats a send knows no later one.
 create or replace function public.chat_sent_message_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
 ) returns json
@@ -1067,9 +1109,108 @@ language sql stable
 as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author),
-        json_build_object('conversations', public.chat_conversation_json(p_conversation))
+        json_build_object(
+            'conversations', public.chat_conversation_json_at(p_conversation, p_message.version, p_message.seq)
+        )
     )
 $$;
+
+create or replace function public.chat_repeated_send_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_change_json(
+        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
+        public.chat_sent_message_json(p_message, p_author, p_conversation)
+    )
+$$;
+
+-- Send many messages, of whatever conversations, in one go. p_sends: `[{user_id, issued_at, conversation_id, message,
+-- client_id}]`, no two of one sender with the same client_id in one conversation. Returns for each, in their order, what
+-- chat_send_message returns, or `{status, code, detail}` for what it raises: a bad send does not fail its neighbours.
+create or replace function public.chat_send_messages(p_sends jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_results json;
+begin
+    -- In one order, so that two batches never wait for each other in a circle.
+    perform from public.conversations
+    where id = any(array(select (send ->> 'conversation_id')::uuid from jsonb_array_elements(p_sends) as send))
+    order by id
+    for no key update;
+    with sends as (
+        select * from rows from (
+            jsonb_to_recordset(p_sends)
+            as (user_id uuid, issued_at double precision, conversation_id uuid, message text, client_id text)
+        ) with ordinality as send (user_id, issued_at, conversation_id, message, client_id, place)
+    ), checked as (
+        select s.*, a.author, r.repeated, case
+            when (a.author).id is null then 'user_not_found'
+            when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
+            when not exists (
+                select from public.user_conversation as m
+                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
+            ) then 'conversation_not_found'
+        end as code
+        from sends as s
+        -- `limit 1`: looked up by the index, however many rows the planner expects
+        left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select m as repeated from public.messages as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
+        ) as r on s.client_id is not null
+    ), numbered as (
+        select conversation_id, user_id, message, client_id, place,
+               row_number() over (partition by conversation_id order by place) as number,
+               count(*) over (partition by conversation_id) as total
+        from checked where code is null and (repeated).id is null
+    ), advanced as (
+        update public.conversations as c
+        set version = c.version + n.total,
+            last_seq = c.last_seq + n.total,
+            last_activity_at = greatest(clock_timestamp(), c.last_activity_at + n.total * interval '1 microsecond')
+        from (select conversation_id, total from numbered where number = 1) as n
+        where c.id = n.conversation_id
+        returning c as conversation
+    ), inserted as (
+        insert into public.messages as m (conversation_id, user_id, message, client_id, seq, version, created_at)
+        select n.conversation_id, n.user_id, n.message, n.client_id,
+               (conversation).last_seq - n.total + n.number, (conversation).version - n.total + n.number,
+               (conversation).last_activity_at - (n.total - n.number) * interval '1 microsecond'
+        from numbered as n join advanced on (conversation).id = n.conversation_id
+        returning m as message
+    ), pointers as (
+        update public.user_conversation as m
+        set last_read_seq = i.seq, last_delivered_seq = i.seq
+        from (
+            select (message).conversation_id, (message).user_id, max((message).seq) as seq from inserted group by 1, 2
+        ) as i
+        where m.conversation_id = i.conversation_id and m.user_id = i.user_id
+    ), sent as (
+        select n.place, i.message, a.conversation
+        from numbered as n
+        join advanced as a on (a.conversation).id = n.conversation_id
+        join inserted as i on (i.message).conversation_id = n.conversation_id
+            and (i.message).seq = (a.conversation).last_seq - n.total + n.number
+    )
+    select json_agg(case
+        when c.code is not null then json_build_object(
+            'status', case c.code when 'token_invalid' then 401 else 404 end, 'code', c.code,
+            'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
+        )
+        when (c.repeated).id is not null then (
+            select public.chat_repeated_send_json(c.repeated, c.author, v) from public.conversations as v
+            where v.id = c.conversation_id
+        )
+        else public.chat_change_json(
+            true, (s.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, s.conversation)
+        )
+    end order by c.place) into v_results
+    from checked as c left join sent as s on s.place = c.place;
+    return v_results;
+end $$;
 
 
 -- previous ----------------------------------------------------------------------------------------------------------
@@ -1263,17 +1404,19 @@ $$;
 
 -- sync --------------------------------------------------------------------------------------------------------------
 
--- Names the history of this database: a cursor of another one, or from before a restore, has another epoch.
+-- Names the history of this database: a cursor of another one, or from before a restore, has another epoch. The timeline
+-- is read from the log: after a failover the control file says the old one until the next checkpoint.
 create or replace function public.chat_epoch() returns text
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select left(md5(concat_ws(' ',
-        (select system_identifier from pg_catalog.pg_control_system()),
-        (select timeline_id from pg_catalog.pg_control_checkpoint()),
-        (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()),
-        'public.conversations'::pg_catalog.regclass::oid
-    )), 12)
-$$;
+begin
+    return left(encode(sha256(convert_to(concat_ws(' ',
+        (select system_identifier from pg_control_system()),
+        case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
+        (select oid from pg_database where datname = current_database()),
+        'public.conversations'::regclass::oid
+    ), 'UTF8')), 'hex'), 12);
+end $$;
 
 -- Whether a row was changed by transaction p_from or a later one. A transaction from the future is one of before a
 -- restore: such a row has not changed since.
@@ -1293,10 +1436,12 @@ declare
     v_parts text[] := string_to_array(p_cursor, '.');
 begin
     if v_parts[1] <> public.chat_epoch()
-       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.][0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
-       or greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot)
+       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.]-?[0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
     then
         return;
+    end if;
+    if greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot) then
+        return;  -- from the future: of before a restore
     end if;
     from_xid := v_parts[2]::xid8;
     to_xid := v_parts[3]::xid8;
@@ -1309,21 +1454,24 @@ end $$;
 create or replace function public.chat_known_version(
     p_conversation_id uuid, p_from xid8, p_snapshot pg_snapshot, p_limit integer
 ) returns bigint
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
-    from (
-        select version, changed_in from public.messages where conversation_id = p_conversation_id
-        order by version desc limit p_limit + 1
-    ) as newest
-$$;
+begin
+    return (
+        select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
+        from (
+            select version, changed_in from public.messages where conversation_id = p_conversation_id
+            order by version desc limit p_limit + 1
+        ) as newest
+    );
+end $$;
 
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
 -- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
 -- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
 -- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
--- p_cursor, is a summary. At most 50, or two mebibytes, come whole; has_more says that the cursor brings more. A cursor
--- that is of no use starts everything afresh: reset.
+-- p_cursor, is a summary. At most 50 come whole, and the answer ends after two mebibytes; has_more says that the cursor
+-- brings more. A cursor that is of no use starts everything afresh: reset.
 create or replace function public.chat_sync(
     p_user_id uuid, p_issued_at double precision, p_since jsonb, p_cursor text, p_limit integer
 ) returns json
@@ -1335,7 +1483,10 @@ declare
     v_from xid8;
     v_to xid8;
     v_row record;
+    v_is_walk boolean;  -- through everything: nothing is known
     v_known bigint;
+    v_is_short boolean;
+    v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
     v_whole integer := 0;
@@ -1347,6 +1498,7 @@ begin
     select * into v_cursor from public.chat_parse_cursor(p_cursor, v_snapshot);
     v_from := coalesce(v_cursor.from_xid, '0');
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
+    v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
         select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
@@ -1359,13 +1511,18 @@ begin
           and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
                or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
         order by c.last_activity_at desc, c.id desc
+        limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
-        if v_row.since = v_row.version or (v_from > '0' and not v_row.is_changed and not v_row.is_new) then
-            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
-        elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
+        v_is_short := coalesce(v_row.since = v_row.version, false)
+                      or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
+        v_is_full := v_bytes > public.chat_page_bytes();
+        if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when p_since is null;
-            continue;  -- the others that p_since knows are short
+            exit when v_is_full or coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come
+        end if;
+        if v_is_short then
+            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
                 when v_from = '0' then coalesce(v_row.since, 0)
@@ -1419,22 +1576,25 @@ create or replace function public.chat_changed_conversation_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
-    v_count integer;
     v_messages json;
-    v_recovered boolean := false;
+    v_recovered boolean;
 begin
-    if p_since between 0 and p_conversation.version then
-        select count(*), coalesce(json_agg(changed.item order by changed.seq), '[]') into v_count, v_messages
+    v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
+        select count(*) from (
+            select from public.messages
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit + 1
+        ) as changed
+    );
+    if v_recovered then
+        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
         from (
-            select (newest.m).seq, public.chat_message_json(newest.m, a.author) as item
-            from (
-                select m from public.messages as m
-                where conversation_id = p_conversation.id and version > p_since
-                order by version limit p_limit + 1
-            ) as newest
-            cross join lateral (select u as author from public.users as u where u.id = (newest.m).user_id limit 1) as a
-        ) as changed;
-        v_recovered := v_count <= p_limit and octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
+            select m from public.messages as m
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit
+        ) as changed
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
         v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
@@ -1586,7 +1746,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '4688445464c0db39', oldest_code = 1;
+update public.chat_schema set functions_hash = 'a004ea2589edc2d4', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
