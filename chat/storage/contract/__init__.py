@@ -12,7 +12,7 @@ from abc import abstractmethod
 
 from .calls import Change, Page, to_error
 from .conversations import Audience, Conversations
-from .jobs import Job, Jobs
+from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
@@ -20,7 +20,7 @@ from .sync import Sync
 from .tokens import Revocation, Tokens
 from .users import Users
 
-__all__ = ["Audience", "Change", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+__all__ = ["Audience", "Change", "ClaimedJobs", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
 
 
 class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
