@@ -63,6 +63,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["tokens"] = Tokens(config)
     app.extensions["limits"] = Limits(config)
     app.extensions["audiences"] = Audiences()
+    app.extensions["readiness"] = health.Readiness()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     hooks.init_app(app)
     origins = Origins(config)
