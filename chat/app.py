@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 
 from flask import Flask
@@ -10,6 +11,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from . import __version__, cli, errors, logs, sockets
+from .actions.changes import new_gate
 from .api import conversations, health, hooks, messages, pages, receipts, sync, tokens, users
 from .api.blueprint import Api
 from .auth.origins import OriginCheck, Origins
@@ -62,9 +64,11 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["storage"] = storage or open_storage(config)
     app.extensions["tokens"] = Tokens(config)
     app.extensions["limits"] = Limits(config)
+    app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["readiness"] = health.Readiness()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=EXPOSED_HEADERS, max_age=86400)
@@ -98,7 +102,6 @@ def _add_sockets(app: Flask, origins: Origins) -> None:
         async_handlers=False,
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
-        serializer=sockets.wire.Packet,
     )
     if app.config["CHAT"].auth_mode == "open":  # outermost, so that Socket.IO is behind it too
         app.wsgi_app = OriginCheck(app.wsgi_app, http, origins)  # type: ignore[method-assign]

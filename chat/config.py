@@ -20,6 +20,7 @@ RATE_LIMITS = {
     "rate_limit_send": "600 per minute",
     "rate_limit_create": "3000 per hour",
     "rate_limit_default": "1200 per minute",
+    "rate_limit_handshake": "1200 per minute",
 }
 
 StorageKind = Literal["embedded", "postgres", "supabase"]
@@ -86,11 +87,18 @@ class Config:
         None,
         "Everything else of a user, or of an address without a token. In token mode 1200 per minute; empty: no limit.",
     )
+    rate_limit_handshake: str | None = setting(
+        None, "Sockets that an address may open. In token mode 1200 per minute; empty: no limit."
+    )
     redis_url: str = setting(
         "", "A Redis, redis:// or rediss://, in which several processes share the rate limits.", secret=True
     )
     trusted_proxies: int = setting(0, "How many hops of X-Forwarded-For to believe; 1 on Heroku.")
     max_sessions_per_user: int = setting(20, "Sockets that one user may hold open at once, on one process.")
+    max_connections_per_address: int = setting(
+        0, "Connections of one address, but for TRUSTED_PROXIES, on one process; 0: a quarter of all that fit."
+    )
+    max_queued_bytes: int = setting(1 << 20, "Bytes that may wait for a slow socket; over them it is closed.")
 
     conversation_messages: int = setting(
         10, "Messages of each conversation that `GET /conversations` carries without `message_limit`; 0 to 100."

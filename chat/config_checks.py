@@ -20,9 +20,14 @@ CHOICES = {
     "log_format": ("text", "json"),
 }
 #: Numbers that must be more than zero.
-POSITIVE = ("storage_pool_size", "storage_timeout", "access_token_ttl", "max_sessions_per_user")
+POSITIVE = ("storage_pool_size", "storage_timeout", "access_token_ttl", "max_sessions_per_user", "max_queued_bytes")
 #: Numbers in a range, both ends included.
-RANGES = {"port": (0, 65535), "conversation_messages": (0, 100), "trusted_proxies": (0, 100)}
+RANGES = {
+    "port": (0, 65535),
+    "conversation_messages": (0, 100),
+    "trusted_proxies": (0, 100),
+    "max_connections_per_address": (0, 1 << 20),
+}
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 #: A name, or an IPv4 or IPv6 address.

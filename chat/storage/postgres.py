@@ -73,13 +73,13 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
+        values = {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
                 row = connection.execute(_statement(function, tuple(args)), values).fetchone()
                 assert row is not None
-                return row[0]
+                return row[0] or "null"  # where SQL has no value
         except PoolTimeout as error:
             raise StorageUnavailable() from error
         except psycopg.Error as error:

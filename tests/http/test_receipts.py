@@ -134,13 +134,13 @@ def test_pointers_that_are_none_are_refused(api: Api, bob: Json, talk: Json, bad
 
 def test_both_drivers_tell_members_only_when_something_moved(storage: Storage) -> None:
     ann, bob = (Caller(storage.create_user(name)["id"]) for name in ("ann", "bob"))
-    conversation = storage.create_conversation(ann, [bob.user_id], "a group")["conversation"]["id"]
-    storage.send_message(conversation, ann, "hello", None)
-    moved = storage.update_receipt(conversation, bob, 1, None)
-    assert pointers(moved["receipt"]) == (1, 1)
-    assert set(moved["recipients"]) == {ann.user_id, bob.user_id}
-    again = storage.update_receipt(conversation, bob, 1, 1)
-    assert again == {"receipt": moved["receipt"], "recipients": []}
+    conversation = storage.create_conversation(ann, {"name": "a group", "participant_ids": [bob.user_id]}).result["id"]
+    storage.send_message(ann, conversation, {"message": "hello"})
+    moved = storage.update_receipt(bob, conversation, {"read_seq": 1})
+    assert pointers(moved.result) == (1, 1)
+    assert moved.announce is True
+    again = storage.update_receipt(bob, conversation, {"read_seq": 1, "delivered_seq": 1})
+    assert again == moved._replace(announce=False)
 
 
 # the event

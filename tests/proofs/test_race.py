@@ -15,7 +15,7 @@ from chat.auth import Caller
 from chat.config import Config
 from chat.errors import ChatError
 from chat.storage.postgres import PostgresStorage
-from tests.test_storage import items, make_conversation, make_users, seqs
+from tests.storage.test_storage import items, make_conversation, make_users, seqs
 
 WRITERS = 8
 
@@ -77,12 +77,12 @@ def test_sends_at_once_are_numbered_without_gap_in_the_order_of_their_commits(
     id, members = group
 
     def write(actor: Caller) -> list[dict[str, Any]]:
-        return [direct.send_message(id, actor, "hello", None)["message"] for _ in range(25)]
+        return [direct.send_message(actor, id, {"message": "hello"}).result for _ in range(25)]
 
     written = at_once(*(lambda actor=actor: write(actor) for actor in members))
     for of_one in written:  # each writer's own order is kept
         assert [each["seq"] for each in of_one] == sorted(each["seq"] for each in of_one)
-    messages = items(direct.list_messages(id, members[0], 1000))
+    messages = items(direct.list_messages(members[0], id, 1000))
     assert [each["seq"] for each in messages] == list(range(1, 25 * WRITERS + 1))
     assert [each["version"] for each in messages] == [each["seq"] + 1 for each in messages]
     times = [each["created_at"] for each in messages]
@@ -95,12 +95,10 @@ def test_one_client_id_sent_many_times_at_once_is_one_message(
 ) -> None:
     id, members = group
     for _ in range(5):
-        client_id = str(uuid4())
-        answers = at_once(*[lambda: direct.send_message(id, members[0], "once", client_id)] * WRITERS)  # noqa: B023
-        assert len({each["message"]["id"] for each in answers}) == 1
-        assert all(each["message"] == answers[0]["message"] for each in answers)
-        assert sorted(each["repeated"] for each in answers) == [False] + [True] * (WRITERS - 1)
-    assert seqs(direct.list_messages(id, members[0], 100)) == [1, 2, 3, 4, 5]
+        draft = {"message": "once", "client_id": str(uuid4())}
+        answers = at_once(*[lambda: direct.send_message(members[0], id, draft)] * WRITERS)  # noqa: B023
+        assert all(each == answers[0] for each in answers)
+    assert seqs(direct.list_messages(members[0], id, 100)) == [1, 2, 3, 4, 5]
 
 
 def test_a_member_removed_while_its_send_waits_has_sent_nothing(
@@ -110,12 +108,12 @@ def test_a_member_removed_while_its_send_waits_has_sent_nothing(
     with ThreadPoolExecutor(1) as pool:
         lock(other, id)
         other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
-        sending = pool.submit(direct.send_message, id, members[1], "too late", None)
+        sending = pool.submit(direct.send_message, members[1], id, {"message": "too late"})
         wait_for_lock(other, sending)
         other.commit()
         with pytest.raises(ChatError, match="conversation_not_found"):
             sending.result()
-    assert direct.list_messages(id, members[0], 10).items == "[]"
+    assert direct.list_messages(members[0], id, 10).items == "[]"
     (conversation,) = items(direct.list_conversations(members[0], 1, 0))
     assert (conversation["version"], conversation["last_seq"]) == (2, 0)  # the removal's version, and no other
 
@@ -124,11 +122,11 @@ def test_a_member_removed_while_its_retry_waits_learns_nothing(
     direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
-    direct.send_message(id, members[1], "hello", "c-1")
+    direct.send_message(members[1], id, {"message": "hello", "client_id": "c-1"})
     with ThreadPoolExecutor(1) as pool:
         lock(other, id)
         other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
-        sending = pool.submit(direct.send_message, id, members[1], "hello", "c-1")
+        sending = pool.submit(direct.send_message, members[1], id, {"message": "hello", "client_id": "c-1"})
         wait_for_lock(other, sending)
         other.commit()
         with pytest.raises(ChatError, match="conversation_not_found"):
@@ -139,10 +137,10 @@ def test_a_member_removed_while_its_receipt_waits_is_told_so(
     direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
-    direct.send_message(id, members[0], "hello", None)
+    direct.send_message(members[0], id, {"message": "hello"})
     with ThreadPoolExecutor(1) as pool:
         other.execute("delete from user_conversation where user_id = %s", (members[1].user_id,))
-        reading = pool.submit(direct.update_receipt, id, members[1], 1, 1)
+        reading = pool.submit(direct.update_receipt, members[1], id, {"read_seq": 1, "delivered_seq": 1})
         wait_for_lock(other, reading)
         other.commit()
         with pytest.raises(ChatError, match="conversation_not_found"):
@@ -155,7 +153,7 @@ def test_a_conversation_deleted_while_a_send_waits_is_not_found(
     id, members = group
     with ThreadPoolExecutor(1) as pool:
         other.execute("delete from conversations where id = %s", (id,))
-        sending = pool.submit(direct.send_message, id, members[0], "too late", None)
+        sending = pool.submit(direct.send_message, members[0], id, {"message": "too late"})
         wait_for_lock(other, sending)
         other.commit()
         with pytest.raises(ChatError, match="conversation_not_found"):
@@ -167,27 +165,26 @@ def test_a_send_is_not_seen_before_its_commit_and_does_not_hold_up_readers(
 ) -> None:
     id, members = group
     other.execute(
-        "select chat_send_message(p_conversation_id => %s, p_user_id => %s, p_issued_at => null,"
-        " p_message => 'not yet', p_client_id => null)",
-        (id, members[0].user_id),
+        "select chat_send_message(p_user_id => %s, p_issued_at => null, p_conversation_id => %s, p_draft => %s)",
+        (members[0].user_id, id, '{"message": "not yet"}'),
     )
-    assert direct.list_messages(id, members[1], 10).items == "[]"
-    assert '"recovered" : true' in direct.sync(members[1], {}, 10)
-    direct.update_receipt(id, members[1], 5, None)
+    assert direct.list_messages(members[1], id, 10).items == "[]"
+    assert '"recovered" : true' in direct.sync(members[1], {}, None, 10)
+    direct.update_receipt(members[1], id, {"read_seq": 5})
     with ThreadPoolExecutor(1) as pool:
-        sending = pool.submit(direct.send_message, id, members[1], "second", None)
+        sending = pool.submit(direct.send_message, members[1], id, {"message": "second"})
         wait_for_lock(other, sending)
         other.rollback()
-        assert sending.result()["message"]["seq"] == 1
+        assert sending.result().result["seq"] == 1
 
 
 def test_receipts_at_once_only_move_forward(direct: PostgresStorage, group: tuple[str, list[Caller]]) -> None:
     id, members = group
     for _ in range(100):
-        direct.send_message(id, members[0], "hello", None)
+        direct.send_message(members[0], id, {"message": "hello"})
 
     def read(numbers: list[int]) -> list[int]:
-        return [direct.update_receipt(id, members[1], number, None)["receipt"]["read_seq"] for number in numbers]
+        return [direct.update_receipt(members[1], id, {"read_seq": number}).result["read_seq"] for number in numbers]
 
     numbers = list(range(1, 101))
     shuffled = [random.Random(seed).sample(numbers, 100) for seed in range(4)]
@@ -195,7 +192,7 @@ def test_receipts_at_once_only_move_forward(direct: PostgresStorage, group: tupl
     for own, pointers in zip(shuffled, told, strict=True):
         assert pointers == sorted(pointers)
         assert all(pointer >= number for pointer, number in zip(pointers, own, strict=True))
-    assert direct.update_receipt(id, members[1], 0, None)["receipt"]["read_seq"] == 100
+    assert direct.update_receipt(members[1], id, {"read_seq": 0}).result["read_seq"] == 100
 
 
 def test_sends_receipts_and_reads_at_once_never_block_each_other_for_good(
@@ -208,13 +205,13 @@ def test_sends_receipts_and_reads_at_once_never_block_each_other_for_good(
         chance = random.Random(actor.user_id)
         for _ in range(15):
             conversation_id = chance.choice([id, second_id])
-            sent = direct.send_message(conversation_id, actor, "hello", None)["message"]
-            direct.update_receipt(chance.choice([id, second_id]), chance.choice(members), sent["seq"], None)
-            direct.sync(actor, {id: 1}, 10)
+            sent = direct.send_message(actor, conversation_id, {"message": "hello"}).result
+            direct.update_receipt(chance.choice(members), chance.choice([id, second_id]), {"read_seq": sent["seq"]})
+            direct.sync(actor, {id: 1}, None, 10)
             direct.create_user("renamed", actor.user_id)
 
     at_once(*(lambda actor=actor: use(actor) for actor in members))  # a deadlock would raise 503
-    total = sum(direct.list_messages(each, None, 1).info["last_seq"] for each in (id, second_id))
+    total = sum(direct.list_messages(None, each, 1).info["last_seq"] for each in (id, second_id))
     assert total == 15 * WRITERS
 
 
@@ -236,10 +233,10 @@ def test_a_revocation_while_a_send_waits_does_not_lose_what_it_overtakes(
     id, members = group
     with ThreadPoolExecutor(1) as pool:
         lock(other, id)
-        sending = pool.submit(direct.send_message, id, members[0]._replace(issued_at=1.0), "just in time", None)
+        sending = pool.submit(direct.send_message, members[0]._replace(issued_at=1.0), id, {"message": "just in time"})
         wait_for_lock(other, sending)
         direct.revoke_tokens(members[0])
         other.commit()
-        assert sending.result()["message"]["seq"] == 1
+        assert sending.result().result["seq"] == 1
     with pytest.raises(ChatError, match="token_invalid"):
-        direct.send_message(id, members[0]._replace(issued_at=1.0), "too late", None)
+        direct.send_message(members[0]._replace(issued_at=1.0), id, {"message": "too late"})

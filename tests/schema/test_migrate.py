@@ -13,9 +13,11 @@ from psycopg.conninfo import conninfo_to_dict
 from chat.auth import Caller
 from chat.config import Config
 from chat.errors import StartupError
-from chat.storage.postgres import MIGRATIONS, PostgresStorage
+from chat.storage.migrations import PATH as MIGRATIONS
+from chat.storage.migrations import migrations
+from chat.storage.postgres import PostgresStorage
+from tests.schema.test_migrations import TUTORIAL, UUID_FUNCTION
 from tests.support.schema_dump import rows_of, schema_of
-from tests.test_migrations import TUTORIAL, UUID_FUNCTION
 
 #: What may stand in the way of the migration, and what the operator is told about it.
 OBSTACLES = {
@@ -33,10 +35,6 @@ OBSTACLES = {
         'column "created_at" of relation "messages" does not exist',
     ),
     "a view named conversations": ("create view conversations as select 1 as id", "type integer"),
-    "a function's user": (
-        "create function chat_cry() returns text language sql as 'select ''!'''; create view v as select chat_cry()",
-        "cannot drop function chat_cry() because other objects depend on it",
-    ),
 }
 
 
@@ -47,11 +45,11 @@ def migrate(url: str) -> str:
 def forget_hash(url: str) -> None:
     """Make the next start apply the file again, as after an upgrade of the server."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("update public.chat_schema set file_hash = null")
+        connection.execute("update public.chat_schema set functions_hash = null")
 
 
 @pytest.mark.parametrize("obstacle", OBSTACLES)
-def test_a_migration_that_fails_changes_nothing_and_says_why(obstacle: str, make_database: Callable[..., str]) -> None:
+def test_a_step_that_fails_changes_nothing_and_says_why(obstacle: str, make_database: Callable[..., str]) -> None:
     made, reason = OBSTACLES[obstacle]
     url = make_database("template0")
     with psycopg.connect(url, autocommit=True) as connection:
@@ -59,8 +57,10 @@ def test_a_migration_that_fails_changes_nothing_and_says_why(obstacle: str, make
     schema, rows = schema_of(url), rows_of(url)
     with pytest.raises(StartupError) as told:
         migrate(url)
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute("drop table chat_schema")  # made before the first step
     sentence = str(told.value)
-    assert sentence.startswith("The schema could not be applied; nothing was changed: ")
+    assert sentence.startswith("The schema could not be applied: ")
     assert reason in sentence
     assert sentence.endswith(".")
     assert "\n" not in sentence
@@ -68,19 +68,29 @@ def test_a_migration_that_fails_changes_nothing_and_says_why(obstacle: str, make
     assert rows_of(url) == rows
 
 
+def test_a_function_of_somebody_else_is_left_alone(database_url: str) -> None:
+    forget_hash(database_url)
+    with psycopg.connect(database_url, autocommit=True) as connection:
+        connection.execute("create function chat_cry() returns integer language sql as 'select 1'")
+        connection.execute("create view cries as select chat_cry()")
+        migrate(database_url)
+        assert connection.execute("select * from cries").fetchone() == (1,)
+
+
 def test_a_lock_that_somebody_holds_is_not_told_as_a_database_out_of_reach(database_url: str) -> None:
     forget_hash(database_url)
     impatient = f"{database_url}&options=-c%20lock_timeout%3D50ms"
     with psycopg.connect(database_url) as connection:
         connection.execute("lock table public.chat_schema")
-        with pytest.raises(StartupError, match=r"nothing was changed: canceling statement due to lock timeout\.$"):
+        with pytest.raises(StartupError, match=r"could not be applied: canceling statement due to lock timeout\.$"):
             migrate(impatient)
 
 
 def test_a_newer_schema_is_refused(database_url: str, sql: Callable[..., list[Any]]) -> None:
-    sql("update public.chat_schema set version = 2")
+    known = migrations().version
+    sql("update public.chat_schema set version = %s, oldest_code = %s", known + 1, known + 1)
     schema, rows = schema_of(database_url), rows_of(database_url)
-    with pytest.raises(StartupError, match=r"version 2 and this release knows 1.*newer release"):
+    with pytest.raises(StartupError, match=rf"version {known + 1} and this release knows {known}.*newer release"):
         migrate(database_url)
     with psycopg.connect(database_url, autocommit=True) as connection:
         with pytest.raises(psycopg.Error, match="schema_too_new"):
@@ -103,26 +113,29 @@ def test_servers_that_start_at_once_migrate_in_turn(make_database: Callable[...,
         connection.execute("insert into users (username, created_at) values ('ann', now())")
     with ThreadPoolExecutor(4) as servers:
         told = list(servers.map(migrate, [url] * 4))
-    assert all("version 1" in each for each in told)
-    assert migrate(url) == "The schema is up to date (version 1)."
+    version = migrations().version
+    assert all(f"version {version}" in each for each in told)
+    assert migrate(url) == f"The schema is up to date (version {version})."
 
 
 def test_messages_are_sent_while_the_schema_is_applied_again(database_url: str) -> None:
     storage = PostgresStorage(Config(), database_url)
     storage.open()
     ann, bob = (Caller(storage.create_user(name)["id"]) for name in ("ann", "bob"))
-    conversation_id = storage.create_conversation(ann, [bob.user_id], "a group")["conversation"]["id"]
+    conversation_id = storage.create_conversation(ann, {"name": "a group", "participant_ids": [bob.user_id]}).result[
+        "id"
+    ]
     over = threading.Event()
 
     def use(actor: Caller) -> int:
         done = 0
         while not over.is_set():
-            storage.send_message(conversation_id, actor, "hello", str(uuid4()))
-            storage.list_messages(conversation_id, actor, 10)
-            storage.list_messages(conversation_id, None, 10)
+            storage.send_message(actor, conversation_id, {"message": "hello", "client_id": str(uuid4())})
+            storage.list_messages(actor, conversation_id, 10)
+            storage.list_messages(None, conversation_id, 10)
             storage.list_conversations(actor, 10, 10)
-            storage.update_receipt(conversation_id, actor, 2**40, None)
-            storage.sync(actor, {conversation_id: 1}, 10)
+            storage.update_receipt(actor, conversation_id, {"read_seq": 2**40})
+            storage.sync(actor, {conversation_id: 1}, None, 10)
             done += 1
         return done
 
@@ -136,7 +149,7 @@ def test_messages_are_sent_while_the_schema_is_applied_again(database_url: str) 
             over.set()
         sent = sum(each.result() for each in at_work)
     assert sent > 0
-    info = storage.list_messages(conversation_id, ann, 1).info
+    info = storage.list_messages(ann, conversation_id, 1).info
     assert info["last_seq"] == sent
     storage.close()
 
@@ -171,7 +184,7 @@ def test_tables_of_another_role_are_refused_with_a_sentence(database_url: str) -
         connection.execute(f"grant create, usage on schema public to {role}")  # type: ignore[call-overload]
         connection.execute(f"grant select on public.chat_schema to {role}")  # type: ignore[call-overload]
         try:
-            with pytest.raises(StartupError, match="nothing was changed: must be owner of"):
+            with pytest.raises(StartupError, match="could not be applied: must be owner of"):
                 migrate(database_url.replace("postgres@", f"{role}@", 1))
         finally:
             connection.execute(f"drop owned by {role}")  # type: ignore[call-overload]

@@ -10,7 +10,9 @@ import pytest
 from flask import Flask
 
 from chat.config import Config
-from chat.storage.postgres import MIGRATIONS, PostgresStorage
+from chat.storage.migrations import PATH as MIGRATIONS
+from chat.storage.migrations import migrations
+from chat.storage.postgres import PostgresStorage
 from tests.support.client import Api
 from tests.support.postgrest_sql import create_roles
 from tests.support.schema_dump import rows_of, schema_of
@@ -81,7 +83,7 @@ def paste(url: str) -> None:
 def apply_changed_file(url: str) -> None:
     """Apply the file as a server of another release does, for which the kept hash is a strange one."""
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute("update public.chat_schema set file_hash = 'another'")
+        connection.execute("update public.chat_schema set functions_hash = 'another'")
     assert "was brought up" in apply(url)
 
 
@@ -206,7 +208,7 @@ def test_applying_again_changes_nothing(upgraded_url: str, again: Callable[[str]
 
 
 def test_the_second_start_finds_nothing_to_do(upgraded_url: str) -> None:
-    assert apply(upgraded_url) == "The schema is up to date (version 1)."
+    assert apply(upgraded_url) == f"The schema is up to date (version {migrations().version})."
 
 
 def test_a_fresh_and_an_upgraded_database_have_the_same_schema(
@@ -261,4 +263,4 @@ def test_a_tutorial_database_without_rows_is_upgraded(
         connection.execute(TUTORIAL)  # type: ignore[call-overload]
     apply(url)
     assert caplog.messages == []
-    assert query(url, "select version from chat_schema") == [(1,)]
+    assert query(url, "select version from chat_schema") == [(migrations().version,)]

@@ -11,10 +11,10 @@ from chat.auth import Caller
 from chat.config import Config
 from chat.storage.postgres import PostgresStorage
 from tests.conftest import make_conninfo_url
+from tests.schema.test_migrations import TUTORIAL, UUID_FUNCTION
 from tests.support import tour
 from tests.support.schema_dump import rows_of, schema_of
 from tests.support.system_postgres import PGBOUNCER, POSTGRES_15, postgres_15, transaction_pooler
-from tests.test_migrations import TUTORIAL, UUID_FUNCTION
 
 needs_postgres_15 = pytest.mark.skipif(not (POSTGRES_15 / "initdb").exists(), reason="PostgreSQL 15 is not installed")
 needs_pgbouncer = pytest.mark.skipif(PGBOUNCER is None, reason="PgBouncer is not installed")
@@ -75,7 +75,7 @@ def test_behind_a_transaction_pooler_everything_works(make_database: Callable[..
         pooled = PostgresStorage(Config(), url)
         pooled.open()
         assert list(tour.take(pooled).answers) == expected
-        assert pooled.migrate() == "The schema is up to date (version 1)."
+        assert "up to date" in pooled.migrate()
         pooled.close()
 
 
@@ -85,8 +85,9 @@ def test_behind_a_transaction_pooler_many_send_at_once(database_url: str) -> Non
         storage = PostgresStorage(Config(), url)
         storage.open()
         ann = Caller(storage.create_user("ann")["id"])
-        conversation_id = storage.create_conversation(ann, [], "a group")["conversation"]["id"]
+        conversation_id = storage.create_conversation(ann, {"name": "a group", "participant_ids": []}).result["id"]
         with ThreadPoolExecutor(8) as senders:
-            sent = senders.map(lambda n: storage.send_message(conversation_id, ann, f"number {n}", None), range(100))
-            assert sorted(each["message"]["seq"] for each in sent) == list(range(1, 101))
+            drafts = [{"message": f"number {number}"} for number in range(100)]
+            sent = senders.map(lambda draft: storage.send_message(ann, conversation_id, draft), drafts)
+            assert sorted(each.result["seq"] for each in sent) == list(range(1, 101))
         storage.close()

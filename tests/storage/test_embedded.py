@@ -11,8 +11,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from chat.embedded import EmbeddedPostgres
-from chat.errors import StartupError
+from chat.embedded import ClusterError, EmbeddedPostgres
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -169,7 +168,7 @@ def test_something_in_the_way(tmp_path: Path, in_the_way: str) -> None:
     path = tmp_path / in_the_way
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text("mine")
-    with pytest.raises(StartupError) as caught:
+    with pytest.raises(ClusterError) as caught:
         EmbeddedPostgres(tmp_path / "data").start()
     assert str(tmp_path / "data") in str(caught.value)
     assert path.read_text() == "mine"
@@ -178,7 +177,7 @@ def test_something_in_the_way(tmp_path: Path, in_the_way: str) -> None:
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
 def test_directory_that_is_not_writable(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
-    with pytest.raises(StartupError, match="Permission denied"):
+    with pytest.raises(ClusterError, match="Permission denied"):
         EmbeddedPostgres(tmp_path / "data").start()
 
 
@@ -187,7 +186,7 @@ def test_other_major_version(database: EmbeddedPostgres, directory: Path) -> Non
     current = version.read_text()
     version.write_text("17\n")
     try:
-        with pytest.raises(StartupError, match="PostgreSQL 17"):
+        with pytest.raises(ClusterError, match="PostgreSQL 17"):
             database.start()
     finally:
         version.write_text(current)
@@ -198,7 +197,7 @@ def test_says_why_it_does_not_start(database: EmbeddedPostgres, directory: Path)
     before = settings.read_text()
     settings.write_text("shared_buffers = 'plenty'\n")
     try:
-        with pytest.raises(StartupError, match=r"configuration file .* contains errors.*postgres\.log"):
+        with pytest.raises(ClusterError, match=r"configuration file .* contains errors.*postgres\.log"):
             database.start()
     finally:
         settings.write_text(before)

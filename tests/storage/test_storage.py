@@ -31,14 +31,16 @@ ACTING: dict[str, Callable[[Storage, Caller, str], Any]] = {
     "get_user": lambda storage, actor, _: storage.get_user(actor),
     "search_users": lambda storage, actor, _: storage.search_users(actor, "a"),
     "revoke_tokens": lambda storage, actor, _: storage.revoke_tokens(actor),
-    "create_conversation": lambda storage, actor, _: storage.create_conversation(actor, [], "new"),
+    "create_conversation": lambda storage, actor, _: storage.create_conversation(
+        actor, {"name": "new", "participant_ids": []}
+    ),
     "list_conversations": lambda storage, actor, _: storage.list_conversations(actor, 10, 10),
-    "list_messages": lambda storage, actor, id: storage.list_messages(id, actor, 10),
-    "send_message": lambda storage, actor, id: storage.send_message(id, actor, "hello", None),
-    "update_receipt": lambda storage, actor, id: storage.update_receipt(id, actor, 1, 1),
-    "list_receipts": lambda storage, actor, id: storage.list_receipts(id, actor),
+    "list_messages": lambda storage, actor, id: storage.list_messages(actor, id, 10),
+    "send_message": lambda storage, actor, id: storage.send_message(actor, id, {"message": "hello"}),
+    "update_receipt": lambda storage, actor, id: storage.update_receipt(actor, id, {"read_seq": 1, "delivered_seq": 1}),
+    "list_receipts": lambda storage, actor, id: storage.list_receipts(actor, id),
     "list_unread": lambda storage, actor, _: storage.list_unread(actor),
-    "sync": lambda storage, actor, id: storage.sync(actor, {id: 0}, 10),
+    "sync": lambda storage, actor, id: storage.sync(actor, {id: 0}, None, 10),
 }
 IN_A_CONVERSATION = ("list_messages", "send_message", "update_receipt", "list_receipts")
 
@@ -48,7 +50,15 @@ def make_users(storage: Storage, *names: str) -> list[Caller]:
 
 
 def make_conversation(storage: Storage, owner: Caller, *others: Caller) -> str:
-    return str(storage.create_conversation(owner, [each.user_id for each in others], "a group")["conversation"]["id"])
+    draft = {"name": "a group", "participant_ids": [each.user_id for each in others]}
+    return str(storage.create_conversation(owner, draft).result["id"])
+
+
+def member_ids(storage: Storage, conversation_id: str) -> list[str]:
+    """Return the ids of a conversation's members, sorted."""
+    audience = storage.get_audience(conversation_id)
+    assert audience
+    return sorted(audience["user_ids"])
 
 
 def items(page: Page) -> list[dict[str, Any]]:
@@ -135,7 +145,7 @@ def test_revocations_are_listed_for_a_while(storage: Storage, sql: Callable[...,
 def test_an_unknown_user_is_404_and_a_revoked_token_401(storage: Storage, method: str) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
-    storage.send_message(id, ann, "hello", None)
+    storage.send_message(ann, id, {"message": "hello"})
     ACTING[method](storage, ann, id)
     revoked_at = storage.revoke_tokens(ann)["revoked_at"]
     for actor, status, code in (
@@ -170,19 +180,21 @@ def test_a_stranger_cannot_tell_a_conversation_from_none(
 def test_a_conversation_holds_its_owner_and_each_listed_user_once(storage: Storage) -> None:
     ann, bob, cid = make_users(storage, "ann", "bob", "cid")
     listed = [bob.user_id, ann.user_id, bob.user_id, cid.user_id]
-    made = storage.create_conversation(ann, listed, "group ✓")
-    assert sorted(made["recipients"]) == sorted(set(listed))
-    conversation = made["conversation"]
+    made = storage.create_conversation(ann, {"name": "group ✓", "participant_ids": listed})
+    assert (made.audience_version, made.announce) == (1, True)
+    conversation = made.result
+    assert member_ids(storage, conversation["id"]) == sorted(set(listed))
     assert [each["username"] for each in conversation["participants"]] == ["ann", "bob", "cid"]
     assert (conversation["name"], conversation["owner_user_id"]) == ("group ✓", ann.user_id)
     assert (conversation["version"], conversation["last_seq"]) == (1, 0)
-    assert storage.create_conversation(ann, [], "alone")["recipients"] == []
+    assert member_ids(storage, make_conversation(storage, bob)) == [bob.user_id]
+    assert storage.get_audience(NOBODY) is None
 
 
 def test_an_unknown_participant_leaves_nothing_behind(storage: Storage, sql: Callable[..., list[Any]]) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     with pytest.raises(ChatError) as refused:
-        storage.create_conversation(ann, [bob.user_id, NOBODY], "a group")
+        storage.create_conversation(ann, {"name": "a group", "participant_ids": [bob.user_id, NOBODY]})
     assert (refused.value.code, refused.value.detail) == ("user_not_found", f"There is no user {NOBODY}.")
     assert sql("select count(*) from conversations") == sql("select count(*) from user_conversation") == [(0,)]
 
@@ -193,19 +205,20 @@ def test_a_thousand_participants_are_members_and_hear_of_a_message(
     ann, *_ = make_users(storage, "ann")
     rows = sql("insert into users (username) select 'user ' || n from generate_series(1, 1000) as n returning id::text")
     ids = [id for (id,) in rows]
-    made = storage.create_conversation(ann, ids, "everybody")
-    assert len(made["conversation"]["participants"]) == 1001
-    assert sorted(made["recipients"]) == sorted(ids)
-    sent = storage.send_message(made["conversation"]["id"], Caller(ids[0]), "hello", None)
-    assert sorted(sent["recipients"]) == sorted([*ids, ann.user_id])
-    assert len(json.loads(storage.list_receipts(made["conversation"]["id"], ann))) == 1001
+    made = storage.create_conversation(ann, {"name": "everybody", "participant_ids": ids})
+    id = made.result["id"]
+    assert len(made.result["participants"]) == 1001
+    sent = storage.send_message(Caller(ids[0]), id, {"message": "hello"})
+    assert member_ids(storage, id) == sorted([*ids, ann.user_id])
+    assert sent.audience_version == made.audience_version == storage.get_audience(id)["audience_version"]  # type: ignore[index]
+    assert len(json.loads(storage.list_receipts(ann, id))) == 1001
 
 
 def test_the_list_of_conversations_is_paged_without_gap_or_repeat(storage: Storage) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     ids = [make_conversation(storage, ann) for _ in range(7)]
     make_conversation(storage, bob)
-    storage.send_message(ids[2], ann, "now the most recent", None)
+    storage.send_message(ann, ids[2], {"message": "now the most recent"})
     expected = [ids[2], *reversed([*ids[:2], *ids[3:]])]
     for limit in (1, 3, 7, 8):
         found, cursor = [], None
@@ -225,8 +238,8 @@ def test_the_list_carries_the_newest_messages_oldest_first_and_the_counters(stor
     ann, bob = make_users(storage, "ann", "bob")
     id = make_conversation(storage, ann, bob)
     for number in range(1, 6):
-        storage.send_message(id, ann, f"number {number}", None)
-    storage.update_receipt(id, bob, 2, 4)
+        storage.send_message(ann, id, {"message": f"number {number}"})
+    storage.update_receipt(bob, id, {"read_seq": 2, "delivered_seq": 4})
     for limit, expected in ((0, []), (2, [4, 5]), (5, [1, 2, 3, 4, 5]), (100, [1, 2, 3, 4, 5])):
         (found,) = items(storage.list_conversations(bob, 10, limit))
         assert [each["seq"] for each in found["messages"]] == expected
@@ -240,7 +253,7 @@ def test_every_page_is_what_its_cursor_says(storage: Storage) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
     for number in range(10):
-        storage.send_message(id, ann, f"number {number}", None)
+        storage.send_message(ann, id, {"message": f"number {number}"})
     for cursor, expected, before, after in (
         ({}, [8, 9, 10], True, False),
         ({"before_seq": 8}, [5, 6, 7], True, True),
@@ -262,11 +275,11 @@ def test_every_page_is_what_its_cursor_says(storage: Storage) -> None:
         ({"after_date": "2000-01-01T00:00:00+00:00"}, [1, 2, 3], False, True),
         ({"after_date": "9999-12-31T23:59:59.999999+00:00"}, [], True, False),
     ):
-        page = storage.list_messages(id, ann, 3, **cursor)  # type: ignore[arg-type]
+        page = storage.list_messages(ann, id, 3, **cursor)  # type: ignore[arg-type]
         assert seqs(page) == expected, cursor
         assert (page.info["has_more_before"], page.info["has_more_after"]) == (before, after), cursor
     for limit in (1, 10, 200):
-        assert seqs(storage.list_messages(id, ann, limit)) == list(range(11 - min(limit, 10), 11))
+        assert seqs(storage.list_messages(ann, id, limit)) == list(range(11 - min(limit, 10), 11))
 
 
 def test_an_empty_conversation_has_nothing_before_and_nothing_after(storage: Storage) -> None:
@@ -274,7 +287,7 @@ def test_an_empty_conversation_has_nothing_before_and_nothing_after(storage: Sto
     id = make_conversation(storage, ann)
     for cursor in ("before_seq", "after_seq", "around_seq"):
         for number in (0, 1, 7):
-            page = storage.list_messages(id, ann, 50, **{cursor: number})  # type: ignore[arg-type]
+            page = storage.list_messages(ann, id, 50, **{cursor: number})  # type: ignore[arg-type]
             assert page.items == "[]"
             assert (page.info["has_more_before"], page.info["has_more_after"]) == (False, False)
 
@@ -282,10 +295,10 @@ def test_an_empty_conversation_has_nothing_before_and_nothing_after(storage: Sto
 def test_no_message_is_missed_after_the_date_of_another(storage: Storage) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
-    times = [storage.send_message(id, ann, "hello", None)["message"]["created_at"] for _ in range(5)]
+    times = [storage.send_message(ann, id, {"message": "hello"}).result["created_at"] for _ in range(5)]
     assert times == sorted(set(times))
     for number, time in enumerate(times, 1):
-        assert seqs(storage.list_messages(id, ann, 50, after_date=time)) == list(range(number + 1, 6))
+        assert seqs(storage.list_messages(ann, id, 50, after_date=time)) == list(range(number + 1, 6))
 
 
 def test_a_clock_that_goes_back_does_not_date_a_message_before_the_last(
@@ -293,21 +306,21 @@ def test_a_clock_that_goes_back_does_not_date_a_message_before_the_last(
 ) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
-    storage.send_message(id, ann, "before the clock was set", None)
+    storage.send_message(ann, id, {"message": "before the clock was set"})
     sql("update messages set created_at = created_at + interval '1 hour'")
     sql("update conversations set last_activity_at = (select created_at from messages)")
-    date = items(storage.list_messages(id, ann, 1))[0]["created_at"]
+    date = items(storage.list_messages(ann, id, 1))[0]["created_at"]
     for _ in range(2):
-        storage.send_message(id, ann, "after", None)
-    assert seqs(storage.list_messages(id, ann, 50, after_date=date)) == [2, 3]
+        storage.send_message(ann, id, {"message": "after"})
+    assert seqs(storage.list_messages(ann, id, 50, after_date=date)) == [2, 3]
 
 
 def test_a_text_comes_back_as_it_was_sent(storage: Storage) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
     for text in TEXTS:
-        sent = storage.send_message(id, ann, text, text[:64])["message"]
-        (listed,) = items(storage.list_messages(id, ann, 1))
+        sent = storage.send_message(ann, id, {"message": text, "client_id": text[:64]}).result
+        (listed,) = items(storage.list_messages(ann, id, 1))
         assert listed["message"] == sent["message"] == text
         assert listed["client_id"] == text[:64]
         assert items(storage.list_conversations(ann, 1, 1))[0]["messages"] == [listed]
@@ -316,33 +329,43 @@ def test_a_text_comes_back_as_it_was_sent(storage: Storage) -> None:
 def test_a_send_with_a_client_id_is_done_once_for_its_sender_and_conversation(storage: Storage) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     id, other_id = make_conversation(storage, ann, bob), make_conversation(storage, ann)
-    first = storage.send_message(id, ann, "the first", "c-1")
-    storage.send_message(id, bob, "meanwhile", None)
-    again = storage.send_message(id, ann, "another text", "c-1")
-    assert again["message"] == first["message"]  # versions of the conversation included
-    assert (first["repeated"], again["repeated"]) == (False, True)
-    assert storage.send_message(id, bob, "bob's own", "c-1")["message"]["seq"] == 3
-    assert storage.send_message(other_id, ann, "elsewhere", "c-1")["message"]["seq"] == 1
-    assert seqs(storage.list_messages(id, ann, 50)) == [1, 2, 3]
+    first = storage.send_message(ann, id, {"message": "the first", "client_id": "c-1"})
+    storage.send_message(bob, id, {"message": "meanwhile"})
+    again = storage.send_message(ann, id, {"message": "another text", "client_id": "c-1"})
+    assert again == first  # versions of the conversation included, and announced: it is younger than a minute
+    assert storage.send_message(bob, id, {"message": "bob's own", "client_id": "c-1"}).result["seq"] == 3
+    assert storage.send_message(ann, other_id, {"message": "elsewhere", "client_id": "c-1"}).result["seq"] == 1
+    assert seqs(storage.list_messages(ann, id, 50)) == [1, 2, 3]
+
+
+def test_a_repeated_send_is_not_announced_again_when_the_first_is_older_than_a_minute(
+    storage: Storage, sql: Callable[..., list[Any]]
+) -> None:
+    ann, *_ = make_users(storage, "ann")
+    id = make_conversation(storage, ann)
+    storage.send_message(ann, id, {"message": "hello", "client_id": "c-1"})
+    for age, announced in (("50 s", True), ("70 s", False)):
+        sql("update messages set created_at = now() - %s::interval", age)
+        assert storage.send_message(ann, id, {"message": "hello", "client_id": "c-1"}).announce is announced
 
 
 def test_who_was_removed_cannot_repeat_a_send(storage: Storage, sql: Callable[..., list[Any]]) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     id = make_conversation(storage, ann, bob)
-    storage.send_message(id, bob, "hello", "c-1")
+    storage.send_message(bob, id, {"message": "hello", "client_id": "c-1"})
     sql("delete from user_conversation where user_id = %s", bob.user_id)
     with pytest.raises(ChatError, match="conversation_not_found"):
-        storage.send_message(id, bob, "hello", "c-1")
+        storage.send_message(bob, id, {"message": "hello", "client_id": "c-1"})
 
 
 def test_sending_counts_up_and_reads(storage: Storage) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     id = make_conversation(storage, ann, bob)
     for number in range(1, 4):
-        sent = storage.send_message(id, ann, "hello", None)["message"]
+        sent = storage.send_message(ann, id, {"message": "hello"}).result
         assert (sent["seq"], sent["version"]) == (number, number + 1)
         assert (sent["conversations"]["last_seq"], sent["conversations"]["version"]) == (number, number + 1)
     assert json.loads(storage.list_unread(ann)) == {"total": 0, "conversations": {}}
     assert json.loads(storage.list_unread(bob)) == {"total": 3, "conversations": {id: 3}}
-    storage.send_message(id, bob, "an answer", None)
+    storage.send_message(bob, id, {"message": "an answer"})
     assert json.loads(storage.list_unread(bob))["total"] == 0

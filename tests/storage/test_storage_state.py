@@ -12,13 +12,13 @@ from chat.errors import ChatError, StorageUnavailable
 from chat.storage import Storage
 from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
+from tests.storage.test_storage import NOBODY, TEXTS, make_conversation, make_users
 from tests.support import tour
 from tests.support.postgrest import PostgrestStandIn
-from tests.test_storage import NOBODY, TEXTS, make_conversation, make_users
 
 
 def synced(storage: Storage, actor: Caller, since: dict[str, int], limit: int = 50) -> dict[str, Any]:
-    answer: dict[str, Any] = json.loads(storage.sync(actor, since, limit))
+    answer: dict[str, Any] = json.loads(storage.sync(actor, since, None, limit))
     return answer
 
 
@@ -29,7 +29,7 @@ def test_pointers_move_forward_and_not_beyond_the_newest_message(storage: Storag
     ann, bob = make_users(storage, "ann", "bob")
     id = make_conversation(storage, ann, bob)
     for _ in range(5):
-        storage.send_message(id, ann, "hello", None)
+        storage.send_message(ann, id, {"message": "hello"})
     for read, delivered, expected, moved in (
         (None, 2, (0, 2), True),
         (1, None, (1, 2), True),
@@ -41,12 +41,12 @@ def test_pointers_move_forward_and_not_beyond_the_newest_message(storage: Storag
         (2**53 - 1, 2**53 - 1, (5, 5), True),
         (2**53 - 1, None, (5, 5), False),
     ):
-        updated = storage.update_receipt(id, bob, read, delivered)
-        receipt = updated["receipt"]
+        updated = storage.update_receipt(bob, id, {"read_seq": read, "delivered_seq": delivered})
+        receipt = updated.result
         assert (receipt["read_seq"], receipt["delivered_seq"]) == expected
         assert (receipt["conversation_id"], receipt["user_id"]) == (id, bob.user_id)
-        assert sorted(updated["recipients"]) == (sorted([ann.user_id, bob.user_id]) if moved else [])
-    assert json.loads(storage.list_receipts(id, ann)) == sorted(
+        assert updated.announce is moved
+    assert json.loads(storage.list_receipts(ann, id)) == sorted(
         [{"conversation_id": id, "user_id": actor.user_id, "read_seq": 5, "delivered_seq": 5} for actor in (ann, bob)],
         key=lambda receipt: str(receipt["user_id"]),
     )
@@ -55,9 +55,9 @@ def test_pointers_move_forward_and_not_beyond_the_newest_message(storage: Storag
 def test_pointers_of_an_empty_conversation_stay_where_they_are(storage: Storage) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
-    updated = storage.update_receipt(id, ann, 7, 9)
-    assert updated["recipients"] == []
-    assert (updated["receipt"]["read_seq"], updated["receipt"]["delivered_seq"]) == (0, 0)
+    updated = storage.update_receipt(ann, id, {"read_seq": 7, "delivered_seq": 9})
+    assert updated.announce is False
+    assert (updated.result["read_seq"], updated.result["delivered_seq"]) == (0, 0)
 
 
 # sync
@@ -66,7 +66,7 @@ def test_pointers_of_an_empty_conversation_stay_where_they_are(storage: Storage)
 def test_sync_brings_whole_what_is_unknown_and_a_summary_of_what_is_unchanged(storage: Storage) -> None:
     ann, bob = make_users(storage, "ann", "bob")
     old, new = make_conversation(storage, ann, bob), make_conversation(storage, ann, bob)
-    storage.send_message(old, ann, "hello", None)
+    storage.send_message(ann, old, {"message": "hello"})
     answer = synced(storage, bob, {old: 2, NOBODY: 3})
     assert [each["id"] for each in answer["conversations"]] == [old, new]
     assert answer["removed"] == [NOBODY]
@@ -84,7 +84,7 @@ def test_sync_brings_the_messages_changed_since_or_the_newest_page(storage: Stor
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
     for _ in range(6):
-        storage.send_message(id, ann, "hello", None)  # version 7 afterwards
+        storage.send_message(ann, id, {"message": "hello"})  # version 7 afterwards
     for since, limit, seqs, recovered in (
         (6, 3, [6], True),
         (4, 3, [4, 5, 6], True),
@@ -167,21 +167,22 @@ def test_both_drivers_read_the_same_values(drivers: list[Storage]) -> None:
     ann, bob = make_users(direct, "ann", "Bøb 👋")
     id = make_conversation(over_api, ann, bob)
     for text in TEXTS:
-        direct.send_message(id, bob, text, None)
-    over_api.update_receipt(id, ann, 3, None)
+        direct.send_message(bob, id, {"message": text})
+    over_api.update_receipt(ann, id, {"read_seq": 3})
     revoked_at = over_api.revoke_tokens(bob)["revoked_at"]
     readings: list[Callable[[Storage], Any]] = [
-        lambda storage: storage.schema_version(),
+        lambda storage: storage.get_schema(),
         lambda storage: storage.get_user(bob),
         lambda storage: storage.get_user(bob._replace(issued_at=revoked_at)),
         lambda storage: storage.search_users(ann, "Ø"),
         lambda storage: storage.list_revocations(600.5),
         lambda storage: storage.list_conversations(ann, 10, 100),
-        lambda storage: storage.list_messages(id, ann, 200),
-        lambda storage: storage.list_messages(id, None, 3, after_date="2000-01-01T00:00:00.000001+00:00"),
-        lambda storage: storage.list_receipts(id, ann),
+        lambda storage: storage.list_messages(ann, id, 200),
+        lambda storage: storage.list_messages(None, id, 3, after_date="2000-01-01T00:00:00.000001+00:00"),
+        lambda storage: storage.list_receipts(ann, id),
         lambda storage: storage.list_unread(ann),
-        lambda storage: storage.sync(ann, {id: 5}, 100),
+        lambda storage: storage.get_audience(id),
+        lambda storage: storage.sync(ann, {id: 5}, None, 100),
     ]
     for read in readings:
         assert read(direct) == read(over_api)
@@ -191,5 +192,5 @@ def test_a_closed_storage_is_unavailable(storage: Storage) -> None:
     storage.close()
     storage.close()
     with pytest.raises((StorageUnavailable, ChatError)) as refused:
-        storage.schema_version()
+        storage.get_schema()
     assert refused.value.status == 503

@@ -1,17 +1,20 @@
 """The API driver: supabase-py over HTTP, what its errors become, and the sentences with which it will not start."""
 
+import json
 import socket
 from collections.abc import Callable
 from unittest.mock import Mock
 
 import jwt
 import pytest
-from chat.storage.base import SCHEMA_VERSION
 
 from chat.errors import ChatError, ConfigError, StartupError, StorageFault, StorageUnavailable
+from chat.storage.migrations import migrations
 from chat.storage.supabase import SupabaseStorage
 from tests.support.gateway import Gateway, storage_on
 from tests.support.postgrest import PostgrestStandIn
+
+WANTED = migrations()
 
 
 @pytest.fixture
@@ -85,6 +88,16 @@ def test_what_a_gateway_says(gateway: Gateway, status: str, content_type: str, b
 # starting
 
 
+def gateway_has_schema(gateway: Gateway, ahead: int, functions: str | None, oldest_code: int | None) -> None:
+    """Let the gateway say that the schema is `ahead` versions from the one of this release."""
+    schema = {
+        "version": WANTED.version + ahead,
+        "functions_hash": WANTED.functions_hash if functions == "same" else functions,
+        "oldest_code": oldest_code,
+    }
+    gateway.says("200 OK", "application/json; charset=utf-8", json.dumps(schema))
+
+
 def refusal(storage: SupabaseStorage) -> str:
     """Return the sentence with which the server would not start."""
     with pytest.raises(StartupError) as caught:
@@ -99,11 +112,25 @@ def test_open_and_migrate_with_the_right_schema(scratch: SupabaseStorage) -> Non
 
 
 @pytest.mark.parametrize(
-    ("version", "words"), [(SCHEMA_VERSION - 1, "paste migrations.sql"), (SCHEMA_VERSION + 1, "newer release")]
+    ("ahead", "functions", "oldest_code", "words"),
+    [
+        (-1, "same", 1, "paste migrations.sql"),
+        (0, "another", 1, "paste migrations.sql"),
+        (0, None, None, "paste migrations.sql"),
+        (1, "another", 1, "newer release"),
+        (1, "another", None, "newer release"),
+    ],
 )
-def test_another_schema_version(gateway: Gateway, version: int, words: str) -> None:
-    gateway.says("200 OK", "application/json; charset=utf-8", str(version))
+def test_a_schema_that_does_not_serve_this_release(
+    gateway: Gateway, ahead: int, functions: str | None, oldest_code: int | None, words: str
+) -> None:
+    gateway_has_schema(gateway, ahead, functions, oldest_code and WANTED.version + oldest_code)
     assert words in refusal(storage_on(gateway.url))
+
+
+def test_a_newer_schema_that_serves_this_release(gateway: Gateway) -> None:
+    gateway_has_schema(gateway, 1, "another", WANTED.version)
+    storage_on(gateway.url).open()
 
 
 def test_no_schema(postgrest: PostgrestStandIn) -> None:

@@ -5,10 +5,14 @@ import threading
 from typing import Any
 
 from chat.config import Config
+from chat.storage.migrations import migrations
 from chat.storage.supabase import SupabaseStorage
 
-SCRATCH = """
-    create function chat_schema_version() returns json language sql as 'select to_json(1)';
+WANTED = migrations()
+
+SCRATCH = f"""
+    create function chat_get_schema() returns json language sql as $$
+        select json_build_object('version', {WANTED.version}, 'functions_hash', '{WANTED.functions_hash}') $$;
     create function as_it_is(p_value json) returns json language sql as 'select p_value';
     create function nothing() returns void language sql as '';
     create function slow(p_seconds float8) returns json language plpgsql as $$

@@ -9,7 +9,9 @@ import pytest
 from chat.auth import Caller
 from chat.errors import ChatError
 from chat.storage import Page, Storage
+from chat.storage.migrations import migrations
 
+CURSOR = re.compile(r'(?<="cursor" : ")[^"]+')
 UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}\+00:00|(?<=\"revoked_at\" : )[\d.]+")
 
@@ -45,11 +47,11 @@ class Recorder(Storage):
 
     @property
     def answers(self) -> Iterator[str]:
-        """Every answer, with ids that the database made numbered and times marked: the same for the same story."""
+        """Every answer, the same for the same story: ids are numbered, times and cursors marked."""
         made: dict[str, str] = {}
         for function, _, text in self.calls:
             text = UUID.sub(lambda found: made.setdefault(found[0], f"id {len(made)}"), text)
-            yield f"{function}: {TIME.sub('time', text)}"
+            yield f"{function}: {CURSOR.sub('cursor', TIME.sub('time', text))}"
 
 
 def take(storage: Storage) -> Recorder:
@@ -60,7 +62,7 @@ def take(storage: Storage) -> Recorder:
 
 
 def _tour(storage: Storage) -> None:
-    assert storage.schema_version() == 1
+    assert storage.get_schema()["version"] == migrations().version
     names = ("ann", "bob", "Ömer 👩‍👩‍👧 שלום", "o'\"\\%_")
     ann, bob, omer, quote = (Caller(storage.create_user(name, uid(n))["id"]) for n, name in enumerate(names))
     storage.create_user("Ann", ann.user_id)
@@ -70,31 +72,35 @@ def _tour(storage: Storage) -> None:
         storage.search_users(ann, query)
 
     everyone = [bob.user_id, omer.user_id, omer.user_id, ann.user_id]
-    first = storage.create_conversation(ann, everyone, "all of us ✓")["conversation"]["id"]
-    second = storage.create_conversation(bob, [], "alone")["conversation"]["id"]
-    _fails(404, lambda: storage.create_conversation(ann, [bob.user_id, uid(99)], "with nobody"))
+    first = storage.create_conversation(ann, {"name": "all of us ✓", "participant_ids": everyone}).result["id"]
+    second = storage.create_conversation(bob, {"name": "alone", "participant_ids": []}).result["id"]
+    with_nobody = {"name": "with nobody", "participant_ids": [bob.user_id, uid(99)]}
+    _fails(404, lambda: storage.create_conversation(ann, with_nobody))
+    for conversation_id in (first, second, uid(98)):
+        storage.get_audience(conversation_id)
     for number in range(5):
-        storage.send_message(first, (ann, bob)[number % 2], f'"\\ {number}\n😀', None)
-    storage.send_message(first, omer, "once", "c-1")
-    storage.send_message(first, omer, "twice", "c-1")
-    _fails(404, lambda: storage.send_message(second, ann, "let me in", None))
+        storage.send_message((ann, bob)[number % 2], first, {"message": f'"\\ {number}\n😀'})
+    storage.send_message(omer, first, {"message": "once", "client_id": "c-1"})
+    storage.send_message(omer, first, {"message": "twice", "client_id": "c-1"})
+    _fails(404, lambda: storage.send_message(ann, second, {"message": "let me in"}))
     page = storage.list_conversations(bob, 1, 2)
     storage.list_conversations(bob, 1, 0, page.info["next"]["at"], page.info["next"]["id"])
     storage.list_conversations(quote, 50, 10)
 
     for cursor in ({}, {"before_seq": 3}, {"after_seq": 3}, {"around_seq": 3}, {"after_date": "2000-01-01T00:00:00Z"}):
-        pages: list[Page] = [storage.list_messages(first, actor, 2, **cursor) for actor in (None, bob)]
+        pages: list[Page] = [storage.list_messages(actor, first, 2, **cursor) for actor in (None, bob)]
         assert pages[0] == pages[1]
-    _fails(404, lambda: storage.list_messages(second, ann, 2))
+    _fails(404, lambda: storage.list_messages(ann, second, 2))
 
-    storage.update_receipt(first, bob, 2, 3)
-    storage.update_receipt(first, bob, None, 2**53 - 1)
-    storage.update_receipt(first, bob, 1, None)
-    storage.list_receipts(first, ann)
+    storage.update_receipt(bob, first, {"read_seq": 2, "delivered_seq": 3})
+    storage.update_receipt(bob, first, {"delivered_seq": 2**53 - 1})
+    storage.update_receipt(bob, first, {"read_seq": 1})
+    storage.list_receipts(ann, first)
     storage.list_unread(bob)
-    storage.sync(bob, {}, 50)
-    storage.sync(bob, {first: 5, second: 1, uid(98): 7}, 50)
-    storage.sync(bob, {first: 1}, 2)
+    storage.sync(bob, {}, None, 50)
+    storage.sync(bob, {first: 5, second: 1, uid(98): 7}, None, 50)
+    storage.sync(bob, {first: 1}, None, 2)
+    storage.sync(bob, None, "0.1", 2)
 
     revocation = storage.revoke_tokens(ann)
     assert revocation in storage.list_revocations(60)
