@@ -44,5 +44,5 @@ class ListConversationsSchema(Schema):
     """Whose conversations, and how much of them."""
 
     limit = Whole(1, 100, load_default=50)
-    message_limit = Whole(0, 100, load_default=10, metadata={"description": "Newest messages of each."})
+    message_limit = Whole(0, 100, metadata={"description": "Newest messages of each. Default: a setting, 10 if unset."})
     before = fields.String(metadata={"description": "The cursor of the page before, from its `Link` header."})
