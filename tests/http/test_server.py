@@ -274,9 +274,7 @@ def test_idle_connection_is_kept(impatient: Server) -> None:
 
 
 def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> None:
-    head = (
-        b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n"
-    )
+    head = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n" + b" " * 100_000)
         answer = everything(connection)
