@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql bench soak clean
+.PHONY: run test lint format sql bench profile soak requirements audit clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -24,12 +24,31 @@ format: $(VENV)/tests
 sql:
 	@$(PYTHON) sql/build.py
 
-bench: $(VENV)/tests
-	@$(BIN)/python bench/send.py $(ARGS)
+# make bench ARGS="--only rest,socket --seconds 5"; the table and the options are explained in bench/README.md.
+bench: $(VENV)/bench
+	@$(BIN)/python -m bench $(ARGS)
+
+# make profile ARGS="rest": where the server's time goes while it is under this load.
+profile: $(VENV)/bench
+	@$(BIN)/python -m bench.profiler $(ARGS)
 
 # The proofs of tests/ that nothing is lost, at full size: minutes instead of seconds.
 soak: $(VENV)/tests
 	@SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
+
+# The *.txt are made from the *.in beside them: everything that gets installed, for every platform, with its hashes.
+# What is pinned already stays; `make requirements ARGS=--upgrade` takes the newest that the direct pins allow.
+COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/tools/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--fork-strategy fewest --generate-hashes --no-emit-index-url --annotation-style line $(ARGS)
+
+requirements: $(VENV)/tools/installed
+	@$(COMPILE) requirements.in -o requirements.txt
+	@$(COMPILE) tests/requirements.in -c requirements.txt -o tests/requirements.txt
+	@$(COMPILE) tests/tools.in -o tests/tools.txt
+
+# --strict: a package that could not be looked up is a failure, not a pass.
+audit: $(VENV)/tools/installed
+	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt $(ARGS)
 
 clean:
 	rm -rf $(VENV)
@@ -40,10 +59,21 @@ $(VENV)/server: requirements.txt
 		$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; this is " + sys.version.split()[0] + ". Name another with: make PYTHON=python3.12 run")' && \
 		$(PYTHON) -m venv --clear $(VENV); }
 	@echo "Installing what the server needs (once) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r requirements.txt
 	@touch $@
 
 $(VENV)/tests: tests/requirements.txt $(VENV)/server
 	@echo "Installing what the tests need (once) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r tests/requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r tests/requirements.txt
+	@touch $@
+
+# A virtualenv of its own: the tools' dependencies are neither the server's nor the tests'.
+$(VENV)/tools/installed: tests/tools.txt $(VENV)/server
+	@$(BIN)/python -m venv --clear $(VENV)/tools
+	@$(VENV)/tools/bin/python -m pip install -qq --disable-pip-version-check --require-hashes -r tests/tools.txt
+	@touch $@
+
+$(VENV)/bench: bench/requirements.txt $(VENV)/tests
+	@echo "Installing what the benchmarks need (once) ..."
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r bench/requirements.txt
 	@touch $@

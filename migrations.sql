@@ -400,21 +400,27 @@ begin
         return;
     end if;
 
--- Work for later, or for another process: written in the transaction that asks for it, claimed by a runner.
+-- Work for later, or for another process: written in the transaction that asks for it, claimed by a runner. And the jobs
+-- of single processes that fail (state `failing`), which nobody claims.
 create table public.chat_jobs (
     id bigint generated always as identity primary key,
     kind text not null,
     payload jsonb not null default '{}',
-    key text unique,                       -- at most one job with this key
-    state text not null default 'waiting' check (state in ('waiting', 'running', 'dead')),
-    run_at timestamptz not null default now(),
-    attempts integer not null default 0,
-    claimed_by text,                       -- the process that runs it
-    claimed_until timestamptz,             -- afterwards that process counts as gone
+    key text,
+    state text not null default 'waiting' check (state in ('waiting', 'running', 'failing', 'dead')),
+    run_at timestamptz not null default now(),     -- waiting: when it is due; otherwise: since when it is in its state
+    attempts integer not null default 0,           -- begun runs, since the job was added, armed again or retried
+    claims integer not null default 0,             -- every claim there was: its number proves who holds the job now
+    claimed_by text,                               -- the process that runs it
+    claimed_until timestamptz,                     -- afterwards that process counts as gone
+    idempotent boolean not null default false,     -- these three as the process declared them that claimed it
+    max_attempts integer,
+    every double precision,                        -- seconds from one run to the next
     last_error text,
     created_at timestamptz not null default now()
 );
-create index chat_jobs_due on public.chat_jobs (run_at) where state = 'waiting';
+create unique index chat_jobs_key on public.chat_jobs (key) where state <> 'dead';
+create index chat_jobs_due on public.chat_jobs (run_at, id) where state = 'waiting';
 create index chat_jobs_claimed on public.chat_jobs (claimed_until) where state = 'running';
 
     insert into public.chat_schema (version) values (6)
@@ -449,7 +455,7 @@ end $step$;
 commit;
 
 
--- >>> functions 9e4dd7acae0d644a
+-- >>> functions a004ea2589edc2d4
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -462,31 +468,45 @@ set local check_function_bodies = off;  -- they name each other in any order
 
 create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
 language sql stable
+as $$ select public.chat_conversation_json_at(p_conversation, p_conversation.version, p_conversation.last_seq) $$;
+
+-- A conversation as it was at an earlier version, when its newest message was p_last_seq.
+create or replace function public.chat_conversation_json_at(
+    p_conversation public.conversations, p_version bigint, p_last_seq bigint
+) returns json
+language sql stable
 as $$
     select json_build_object(
         'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
-        'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+        'created_at', public.chat_time(p_conversation.created_at), 'version', p_version, 'last_seq', p_last_seq
     )
 $$;
 
+-- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
+-- inlined is planned at each call.
 create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select json_agg(public.chat_user_json(u) order by u.username, u.id)
-    from public.user_conversation as m join public.users as u on u.id = m.user_id
-    where m.conversation_id = p_conversation_id
-$$;
+begin
+    return (
+        select json_agg(public.chat_user_json(u) order by u.username, u.id)
+        from public.user_conversation as m join public.users as u on u.id = m.user_id
+        where m.conversation_id = p_conversation_id
+    );
+end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
@@ -553,8 +573,11 @@ end $$;
 create or replace function public.chat_next_version(
     p_conversation_id uuid, p_messages integer, p_members_changed boolean
 ) returns public.conversations
-language sql
+language plpgsql set search_path = ''
 as $$
+declare
+    v_conversation public.conversations;
+begin
     update public.conversations
     set version = version + 1,
         last_seq = last_seq + p_messages,
@@ -565,8 +588,9 @@ as $$
             else last_activity_at
         end
     where id = p_conversation_id
-    returning *
-$$;
+    returning * into v_conversation;
+    return v_conversation;
+end $$;
 
 -- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
 create or replace function public.chat_create_conversation(
@@ -639,17 +663,284 @@ end $$;
 
 -- jobs --------------------------------------------------------------------------------------------------------------
 
--- Jobs are claimed by one process at a time, and by no other before claimed_until.
+-- A job: waiting, then running under a lease, then gone; or waiting again after an error, or dead with the last one. The
+-- clock of the database decides. Every claim has a number, and what the holder of an earlier one says changes nothing.
 
 create or replace function public.chat_job_json(p_job public.chat_jobs) returns json
 language sql stable
 as $$
     select json_build_object(
         'id', p_job.id, 'kind', p_job.kind, 'payload', p_job.payload, 'key', p_job.key, 'state', p_job.state,
-        'run_at', public.chat_time(p_job.run_at), 'attempts', p_job.attempts, 'claimed_by', p_job.claimed_by,
+        'run_at', public.chat_time(p_job.run_at), 'attempts', p_job.attempts, 'max_attempts', p_job.max_attempts,
+        'claim', p_job.claims, 'claimed_by', p_job.claimed_by, 'claimed_until', public.chat_time(p_job.claimed_until),
         'last_error', p_job.last_error, 'created_at', public.chat_time(p_job.created_at)
     )
 $$;
+
+-- Add a job and return its id. Null when a job with this key is waiting or running: that one is left as it is. Without
+-- p_run_at it is due at once. For other functions too, in the transaction of the change that asks for the work.
+create or replace function public.chat_add_job(p_kind text, p_payload jsonb, p_key text, p_run_at timestamptz) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id bigint;
+begin
+    insert into public.chat_jobs (kind, payload, key, run_at)
+    values (p_kind, p_payload, p_key, coalesce(p_run_at, now()))
+    on conflict (key) where state <> 'dead' do nothing
+    returning id into v_id;
+    return coalesce(to_json(v_id), 'null');
+end $$;
+
+-- Claim up to p_limit jobs that are due, for p_lease seconds. p_kinds: `{kind: {idempotent, attempts, every}}`, the kinds
+-- that this process knows; others wait for a process that does. p_running: the jobs that it runs. `next_in`: seconds until
+-- the next one is due.
+create or replace function public.chat_claim_jobs(
+    p_kinds jsonb, p_process text, p_running bigint[], p_lease double precision, p_limit integer
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_jobs json;
+begin
+    -- Claimed for this process by a call whose answer was lost: nothing has begun to run.
+    update public.chat_jobs
+    set state = 'waiting', attempts = attempts - 1, claimed_by = null, claimed_until = null
+    where state = 'running' and claimed_by = p_process and id <> all (p_running);
+    with due as materialized (  -- planned into the update, it might be run more than once and claim too many
+        select id from public.chat_jobs
+        where state = 'waiting' and run_at <= now() and p_kinds ? kind
+        order by run_at, id limit p_limit
+        for update skip locked
+    ), claimed as (
+        update public.chat_jobs as j
+        set state = 'running', run_at = now(), attempts = j.attempts + 1, claims = j.claims + 1,
+            claimed_by = p_process, claimed_until = now() + make_interval(secs => p_lease),
+            idempotent = (p_kinds -> j.kind ->> 'idempotent')::boolean,
+            max_attempts = (p_kinds -> j.kind ->> 'attempts')::integer,
+            every = (p_kinds -> j.kind ->> 'every')::double precision
+        from due where j.id = due.id
+        returning j
+    )
+    select coalesce(json_agg(public.chat_job_json(j) order by (j).id), '[]') into v_jobs from claimed;
+    return json_build_object('jobs', v_jobs, 'next_in', (
+        select extract(epoch from min(run_at) - now()) from public.chat_jobs where state = 'waiting' and p_kinds ? kind
+    ));
+end $$;
+
+-- Hold jobs for p_lease seconds more. p_claims: `{id: claim}`. Returns the ids of those that are still held.
+create or replace function public.chat_renew_jobs(p_claims jsonb, p_lease double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_held json;
+begin
+    with held as (
+        update public.chat_jobs as j set claimed_until = now() + make_interval(secs => p_lease)
+        from jsonb_each_text(p_claims) as c
+        where j.id = c.key::bigint and j.claims = c.value::integer and j.state = 'running'
+        returning j.id
+    )
+    select coalesce(json_agg(id), '[]') into v_held from held;
+    return v_held;
+end $$;
+
+-- The end of a run that succeeded. Returns whether the job was still held.
+create or replace function public.chat_finish_job(p_id bigint, p_claim integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    delete from public.chat_jobs where id = p_id and claims = p_claim and state = 'running' and every is null;
+    if not found then
+        update public.chat_jobs
+        set state = 'waiting', run_at = now() + make_interval(secs => every), attempts = 0, last_error = null,
+            claimed_by = null, claimed_until = null
+        where id = p_id and claims = p_claim and state = 'running';
+    end if;
+    return to_json(found);
+end $$;
+
+-- What becomes of a job whose run did not end well: it waits p_delay seconds and runs again; otherwise one that recurs waits
+-- for its next time, and any other is dead. Returns its new state.
+create or replace function public.chat_put_back_job(
+    p_job public.chat_jobs, p_again boolean, p_delay double precision, p_error text
+) returns text
+language sql
+as $$
+    update public.chat_jobs
+    set state = case when p_again or every is not null then 'waiting' else 'dead' end,
+        run_at = now() + make_interval(secs => case when p_again then p_delay else coalesce(every, 0) end),
+        attempts = case when p_again or every is null then p_job.attempts else 0 end,
+        last_error = p_error, claimed_by = null, claimed_until = null
+    where id = p_job.id
+    returning state
+$$;
+
+-- The end of a run that failed. The next try comes after 2, 4, 8, … seconds, an hour at most, each a quarter more or less, so
+-- that jobs which failed together do not come back together. Returns the new state, null when the job was not held.
+create or replace function public.chat_fail_job(p_id bigint, p_claim integer, p_error text) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_job public.chat_jobs;
+begin
+    select * into v_job from public.chat_jobs where id = p_id and claims = p_claim and state = 'running' for update;
+    if not found then
+        return 'null';
+    end if;
+    return to_json(public.chat_put_back_job(
+        v_job, v_job.attempts < v_job.max_attempts,
+        least(2 ^ least(v_job.attempts, 12), 3600) * (0.75 + random() / 2), p_error
+    ));
+end $$;
+
+-- Take back the jobs whose lease ran out. Nobody knows how far they came: those that are not idempotent do not run again.
+-- Returns the jobs.
+create or replace function public.chat_recover_jobs() returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_job public.chat_jobs;
+    v_jobs json[] := '{}';
+begin
+    for v_job in
+        select * from public.chat_jobs where state = 'running' and claimed_until < now() order by id for update skip locked
+    loop
+        perform public.chat_put_back_job(v_job, v_job.idempotent and v_job.attempts < v_job.max_attempts, 0, format(
+            'The process %s ended or lost the database while it ran this job: it may be done, in part or as a whole.',
+            v_job.claimed_by
+        ));
+        select * into v_job from public.chat_jobs where id = v_job.id;
+        v_jobs := v_jobs || public.chat_job_json(v_job);
+    end loop;
+    return array_to_json(v_jobs);
+end $$;
+
+-- The end of a process: what it still runs is broken off, and its own jobs fail no longer. Returns the broken off jobs.
+create or replace function public.chat_release_jobs(p_process text) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_job public.chat_jobs;
+    v_jobs json[] := '{}';
+begin
+    delete from public.chat_jobs where state = 'failing' and claimed_by = p_process;
+    for v_job in
+        select * from public.chat_jobs where state = 'running' and claimed_by = p_process order by id for update
+    loop
+        if v_job.idempotent then
+            v_job.attempts := v_job.attempts - 1;  -- being stopped is no fault of the job
+        else
+            v_job.last_error := format(
+                'The process %s was stopped while it ran this job: it may be done, in part or as a whole.', p_process
+            );
+        end if;
+        perform public.chat_put_back_job(v_job, v_job.idempotent, 0, v_job.last_error);
+        select * into v_job from public.chat_jobs where id = v_job.id;
+        v_jobs := v_jobs || public.chat_job_json(v_job);
+    end loop;
+    return array_to_json(v_jobs);
+end $$;
+
+-- Say that a job of a process fails, or with a null p_error that it no longer does. After p_seconds without a further word
+-- the process counts as gone.
+create or replace function public.chat_report_process_job(
+    p_kind text, p_process text, p_error text, p_seconds double precision
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if p_error is null then
+        delete from public.chat_jobs where key = p_kind || '@' || p_process and state = 'failing';
+    else
+        insert into public.chat_jobs (kind, key, state, attempts, claimed_by, claimed_until, last_error)
+        values (p_kind, p_kind || '@' || p_process, 'failing', 1, p_process, now() + make_interval(secs => p_seconds), p_error)
+        on conflict (key) where state <> 'dead' do update
+        set attempts = chat_jobs.attempts + 1, claimed_until = excluded.claimed_until, last_error = excluded.last_error;
+    end if;
+    return 'true';
+end $$;
+
+-- For people: `{waiting, jobs}`, how many wait, and up to p_limit jobs: all but those that wait without an error and are not
+-- overdue. What fails in a process that has gone is left out.
+create or replace function public.chat_list_jobs(p_limit integer) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object(
+        'waiting', (select count(*) from public.chat_jobs where state = 'waiting'),
+        'jobs', (
+            select coalesce(json_agg(public.chat_job_json(j)), '[]')
+            from (
+                select * from public.chat_jobs
+                where state in ('running', 'dead')
+                   or state = 'failing' and claimed_until > now()
+                   or state = 'waiting' and (last_error is not null or run_at < now() - interval '1 minute')
+                order by array_position(array['dead', 'failing', 'waiting', 'running'], state), run_at desc, id
+                limit p_limit
+            ) as j
+        )
+    )
+$$;
+
+-- Let a job that is dead, or waits, run now, with all its attempts before it. Returns the job as it is afterwards: still dead
+-- when another one with its key is there; null when there is no such job.
+create or replace function public.chat_retry_job(p_id bigint) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_job public.chat_jobs;
+begin
+    begin
+        update public.chat_jobs set state = 'waiting', run_at = now(), attempts = 0
+        where id = p_id and state in ('dead', 'waiting');
+    exception when unique_violation then
+        null;
+    end;
+    select * into v_job from public.chat_jobs where id = p_id;
+    return case when found then public.chat_job_json(v_job) else 'null' end;
+end $$;
+
+-- The same for every dead job. Returns the jobs as they are afterwards.
+create or replace function public.chat_retry_dead_jobs() returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id bigint;
+    v_jobs json[] := '{}';
+begin
+    for v_id in select id from public.chat_jobs where state = 'dead' order by id loop
+        v_jobs := v_jobs || public.chat_retry_job(v_id);
+    end loop;
+    return array_to_json(v_jobs);
+end $$;
+
+-- Delete a job, unless it runs. Returns it as it was, null when there is no such job.
+create or replace function public.chat_drop_job(p_id bigint) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_job public.chat_jobs;
+begin
+    select * into v_job from public.chat_jobs where id = p_id for update;
+    if not found then
+        return 'null';
+    end if;
+    delete from public.chat_jobs where id = p_id and state <> 'running';
+    return public.chat_job_json(v_job);
+end $$;
+
+-- Delete the jobs that died more than p_seconds ago, and what failed in processes that have gone. Returns how many.
+create or replace function public.chat_delete_old_jobs(p_seconds double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_deleted bigint;
+begin
+    delete from public.chat_jobs
+    where state = 'dead' and run_at < now() - make_interval(secs => p_seconds) or state = 'failing' and claimed_until < now();
+    get diagnostics v_deleted = row_count;
+    return to_json(v_deleted);
+end $$;
 
 
 -- messages ----------------------------------------------------------------------------------------------------------
@@ -674,29 +965,57 @@ create or replace function public.chat_message_range(
     p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
     out first_seq bigint, out last_seq bigint, out items json
 )
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    with found as (
-        select m.seq, public.chat_message_json(m, a.author) as item
+declare
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+begin
+    -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
+    if p_bytes >= (
+        select coalesce(sum(6 * octet_length(message) + 1000), 0)
+        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
+    ) then
+        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+        into first_seq, last_seq, items
         from public.messages as m
         -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
-    ), measured as (
-        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
-        from found
-    )
-    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
-$$;
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+        return;
+    end if;
+    -- One by one, so that no more JSON is made than is sent.
+    for v_row in
+        select nearest.seq, public.chat_message_json(nearest.m, a.author) as item
+        from (
+            select m.seq, abs(m.seq - p_anchor) as distance, m from public.messages as m
+            where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+            order by distance, m.seq
+        ) as nearest
+        cross join lateral (select u as author from public.users as u where u.id = (nearest.m).user_id limit 1) as a
+        order by nearest.distance, nearest.seq
+    loop
+        exit when v_bytes >= p_bytes;
+        v_items := case when v_row.seq < p_anchor then v_row.item || v_items else v_items || v_row.item end;
+        v_bytes := v_bytes + octet_length(v_row.item::text);
+        first_seq := least(first_seq, v_row.seq);
+        last_seq := greatest(last_seq, v_row.seq);
+    end loop;
+    items := array_to_json(v_items);
+end $$;
 
 create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select items from public.chat_message_range(
-        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
-        public.chat_page_bytes() / 2
-    )
-$$;
+begin
+    return (
+        select items from public.chat_message_range(
+            p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+            public.chat_page_bytes() / 2
+        )
+    );
+end $$;
 
 -- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
 -- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
@@ -766,12 +1085,7 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
-            v_conversation.last_seq := v_message.seq;
-            return public.chat_change_json(
-                v_message.created_at > clock_timestamp() - interval '1 minute', v_conversation.audience_version,
-                public.chat_sent_message_json(v_message, v_author, v_conversation)
-            );
+            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
         end if;
     end if;
     v_conversation := public.chat_next_version(p_conversation_id, 1, false);
@@ -787,6 +1101,7 @@ begin
     );
 end $$;
 
+-- The conversation is shown as it was when the message was new: who repeats a send knows no later one.
 create or replace function public.chat_sent_message_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
 ) returns json
@@ -794,9 +1109,108 @@ language sql stable
 as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author),
-        json_build_object('conversations', public.chat_conversation_json(p_conversation))
+        json_build_object(
+            'conversations', public.chat_conversation_json_at(p_conversation, p_message.version, p_message.seq)
+        )
     )
 $$;
+
+create or replace function public.chat_repeated_send_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_change_json(
+        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
+        public.chat_sent_message_json(p_message, p_author, p_conversation)
+    )
+$$;
+
+-- Send many messages, of whatever conversations, in one go. p_sends: `[{user_id, issued_at, conversation_id, message,
+-- client_id}]`, no two of one sender with the same client_id in one conversation. Returns for each, in their order, what
+-- chat_send_message returns, or `{status, code, detail}` for what it raises: a bad send does not fail its neighbours.
+create or replace function public.chat_send_messages(p_sends jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_results json;
+begin
+    -- In one order, so that two batches never wait for each other in a circle.
+    perform from public.conversations
+    where id = any(array(select (send ->> 'conversation_id')::uuid from jsonb_array_elements(p_sends) as send))
+    order by id
+    for no key update;
+    with sends as (
+        select * from rows from (
+            jsonb_to_recordset(p_sends)
+            as (user_id uuid, issued_at double precision, conversation_id uuid, message text, client_id text)
+        ) with ordinality as send (user_id, issued_at, conversation_id, message, client_id, place)
+    ), checked as (
+        select s.*, a.author, r.repeated, case
+            when (a.author).id is null then 'user_not_found'
+            when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
+            when not exists (
+                select from public.user_conversation as m
+                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
+            ) then 'conversation_not_found'
+        end as code
+        from sends as s
+        -- `limit 1`: looked up by the index, however many rows the planner expects
+        left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select m as repeated from public.messages as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
+        ) as r on s.client_id is not null
+    ), numbered as (
+        select conversation_id, user_id, message, client_id, place,
+               row_number() over (partition by conversation_id order by place) as number,
+               count(*) over (partition by conversation_id) as total
+        from checked where code is null and (repeated).id is null
+    ), advanced as (
+        update public.conversations as c
+        set version = c.version + n.total,
+            last_seq = c.last_seq + n.total,
+            last_activity_at = greatest(clock_timestamp(), c.last_activity_at + n.total * interval '1 microsecond')
+        from (select conversation_id, total from numbered where number = 1) as n
+        where c.id = n.conversation_id
+        returning c as conversation
+    ), inserted as (
+        insert into public.messages as m (conversation_id, user_id, message, client_id, seq, version, created_at)
+        select n.conversation_id, n.user_id, n.message, n.client_id,
+               (conversation).last_seq - n.total + n.number, (conversation).version - n.total + n.number,
+               (conversation).last_activity_at - (n.total - n.number) * interval '1 microsecond'
+        from numbered as n join advanced on (conversation).id = n.conversation_id
+        returning m as message
+    ), pointers as (
+        update public.user_conversation as m
+        set last_read_seq = i.seq, last_delivered_seq = i.seq
+        from (
+            select (message).conversation_id, (message).user_id, max((message).seq) as seq from inserted group by 1, 2
+        ) as i
+        where m.conversation_id = i.conversation_id and m.user_id = i.user_id
+    ), sent as (
+        select n.place, i.message, a.conversation
+        from numbered as n
+        join advanced as a on (a.conversation).id = n.conversation_id
+        join inserted as i on (i.message).conversation_id = n.conversation_id
+            and (i.message).seq = (a.conversation).last_seq - n.total + n.number
+    )
+    select json_agg(case
+        when c.code is not null then json_build_object(
+            'status', case c.code when 'token_invalid' then 401 else 404 end, 'code', c.code,
+            'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
+        )
+        when (c.repeated).id is not null then (
+            select public.chat_repeated_send_json(c.repeated, c.author, v) from public.conversations as v
+            where v.id = c.conversation_id
+        )
+        else public.chat_change_json(
+            true, (s.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, s.conversation)
+        )
+    end order by c.place) into v_results
+    from checked as c left join sent as s on s.place = c.place;
+    return v_results;
+end $$;
 
 
 -- previous ----------------------------------------------------------------------------------------------------------
@@ -990,17 +1404,19 @@ $$;
 
 -- sync --------------------------------------------------------------------------------------------------------------
 
--- Names the history of this database: a cursor of another one, or from before a restore, has another epoch.
+-- Names the history of this database: a cursor of another one, or from before a restore, has another epoch. The timeline
+-- is read from the log: after a failover the control file says the old one until the next checkpoint.
 create or replace function public.chat_epoch() returns text
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select left(md5(concat_ws(' ',
-        (select system_identifier from pg_catalog.pg_control_system()),
-        (select timeline_id from pg_catalog.pg_control_checkpoint()),
-        (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()),
-        'public.conversations'::pg_catalog.regclass::oid
-    )), 12)
-$$;
+begin
+    return left(encode(sha256(convert_to(concat_ws(' ',
+        (select system_identifier from pg_control_system()),
+        case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
+        (select oid from pg_database where datname = current_database()),
+        'public.conversations'::regclass::oid
+    ), 'UTF8')), 'hex'), 12);
+end $$;
 
 -- Whether a row was changed by transaction p_from or a later one. A transaction from the future is one of before a
 -- restore: such a row has not changed since.
@@ -1020,10 +1436,12 @@ declare
     v_parts text[] := string_to_array(p_cursor, '.');
 begin
     if v_parts[1] <> public.chat_epoch()
-       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.][0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
-       or greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot)
+       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.]-?[0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
     then
         return;
+    end if;
+    if greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot) then
+        return;  -- from the future: of before a restore
     end if;
     from_xid := v_parts[2]::xid8;
     to_xid := v_parts[3]::xid8;
@@ -1036,21 +1454,24 @@ end $$;
 create or replace function public.chat_known_version(
     p_conversation_id uuid, p_from xid8, p_snapshot pg_snapshot, p_limit integer
 ) returns bigint
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
-    from (
-        select version, changed_in from public.messages where conversation_id = p_conversation_id
-        order by version desc limit p_limit + 1
-    ) as newest
-$$;
+begin
+    return (
+        select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
+        from (
+            select version, changed_in from public.messages where conversation_id = p_conversation_id
+            order by version desc limit p_limit + 1
+        ) as newest
+    );
+end $$;
 
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
 -- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
 -- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
 -- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
--- p_cursor, is a summary. At most 50, or two mebibytes, come whole; has_more says that the cursor brings more. A cursor
--- that is of no use starts everything afresh: reset.
+-- p_cursor, is a summary. At most 50 come whole, and the answer ends after two mebibytes; has_more says that the cursor
+-- brings more. A cursor that is of no use starts everything afresh: reset.
 create or replace function public.chat_sync(
     p_user_id uuid, p_issued_at double precision, p_since jsonb, p_cursor text, p_limit integer
 ) returns json
@@ -1062,7 +1483,10 @@ declare
     v_from xid8;
     v_to xid8;
     v_row record;
+    v_is_walk boolean;  -- through everything: nothing is known
     v_known bigint;
+    v_is_short boolean;
+    v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
     v_whole integer := 0;
@@ -1074,6 +1498,7 @@ begin
     select * into v_cursor from public.chat_parse_cursor(p_cursor, v_snapshot);
     v_from := coalesce(v_cursor.from_xid, '0');
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
+    v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
         select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
@@ -1086,13 +1511,18 @@ begin
           and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
                or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
         order by c.last_activity_at desc, c.id desc
+        limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
-        if v_row.since = v_row.version or (v_from > '0' and not v_row.is_changed and not v_row.is_new) then
-            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
-        elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
+        v_is_short := coalesce(v_row.since = v_row.version, false)
+                      or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
+        v_is_full := v_bytes > public.chat_page_bytes();
+        if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when p_since is null;
-            continue;  -- the others that p_since knows are short
+            exit when v_is_full or coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come
+        end if;
+        if v_is_short then
+            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
                 when v_from = '0' then coalesce(v_row.since, 0)
@@ -1146,22 +1576,25 @@ create or replace function public.chat_changed_conversation_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
-    v_count integer;
     v_messages json;
-    v_recovered boolean := false;
+    v_recovered boolean;
 begin
-    if p_since between 0 and p_conversation.version then
-        select count(*), coalesce(json_agg(changed.item order by changed.seq), '[]') into v_count, v_messages
+    v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
+        select count(*) from (
+            select from public.messages
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit + 1
+        ) as changed
+    );
+    if v_recovered then
+        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
         from (
-            select (newest.m).seq, public.chat_message_json(newest.m, a.author) as item
-            from (
-                select m from public.messages as m
-                where conversation_id = p_conversation.id and version > p_since
-                order by version limit p_limit + 1
-            ) as newest
-            cross join lateral (select u as author from public.users as u where u.id = (newest.m).user_id limit 1) as a
-        ) as changed;
-        v_recovered := v_count <= p_limit and octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
+            select m from public.messages as m
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit
+        ) as changed
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
         v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
@@ -1313,7 +1746,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '9e4dd7acae0d644a', oldest_code = 1;
+update public.chat_schema set functions_hash = 'a004ea2589edc2d4', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -7,9 +7,9 @@ import warnings
 if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until the server listens to it, Ctrl-C needs no traceback
 
-# eventlet is the server this project was asked to run on, and it works: python-engineio drives WebSockets through it.
+# eventlet is what this project was asked to run on, and it works: chat/server/ has a loop of its own inside eventlet's.
 # Its authors advise against it for new projects and say so at every import. To leave it, change `async_mode` in
-# chat/app.py, replace chat/server.py and chat/protocol.py by another server, and drop the next lines.
+# chat/app.py, write chat/server/green.py for another loop, and drop the next lines.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 
 import eventlet

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Callable
+from threading import Event
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -12,6 +13,7 @@ from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
 from . import __version__, cli, errors, logs, sockets
+from .actions.changes import new_gate
 from .api import conversations, health, hooks, messages, pages, receipts, sync, tokens, users
 from .api.blueprint import Api
 from .auth.tokens import Tokens
@@ -63,8 +65,10 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["storage"] = storage or open_storage(config)
     app.extensions["tokens"] = Tokens(config)
     app.extensions["limits"] = Limits(config)
+    app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
     CORS(app, origins=_cors_origins(config.origins), expose_headers=EXPOSED_HEADERS, max_age=86400)
     _add_api(app)
@@ -96,7 +100,6 @@ def _add_sockets(app: Flask, config: Config) -> None:
         async_handlers=False,
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
-        serializer=sockets.wire.Packet,
     )
 
 

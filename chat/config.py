@@ -26,6 +26,7 @@ RATE_LIMITS = {
     "rate_limit_send": "600 per minute",
     "rate_limit_create": "3000 per hour",
     "rate_limit_default": "1200 per minute",
+    "rate_limit_handshake": "1200 per minute",
 }
 
 #: Settings that are one of a few words, in any case; an empty one means the default.
@@ -100,11 +101,18 @@ class Config:
         None,
         "Everything else of a user, or of an address without a token. In token mode 1200 per minute; empty: no limit.",
     )
+    rate_limit_handshake: str | None = setting(
+        None, "Sockets that an address may open. In token mode 1200 per minute; empty: no limit."
+    )
     redis_url: str = setting(
         "", "A Redis, redis:// or rediss://, in which several processes share the rate limits.", secret=True
     )
     trusted_proxies: int = setting(0, "How many hops of X-Forwarded-For to believe; 1 on Heroku.")
     max_sessions_per_user: int = setting(20, "Sockets that one user may hold open at once, on one process.")
+    max_connections_per_address: int = setting(
+        0, "Connections of one address, but for TRUSTED_PROXIES, on one process; 0: a quarter of all that fit."
+    )
+    max_queued_bytes: int = setting(1 << 20, "Bytes that may wait for a slow socket; over them it is closed.")
 
     cors_origins: str = setting(
         "*", "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike."
@@ -136,11 +144,13 @@ class Config:
                 raise ConfigError(f"{name.upper()} must be {allowed}, not {getattr(self, name)!r}.")
         if not 0 <= self.port <= 65535:
             raise ConfigError(f"PORT must be between 0 and 65535, not {self.port}.")
-        for name in ("storage_pool_size", "storage_timeout", "access_token_ttl", "max_sessions_per_user"):
+        positive = "storage_pool_size storage_timeout access_token_ttl max_sessions_per_user max_queued_bytes"
+        for name in positive.split():
             if not 0 < getattr(self, name) < inf:
                 raise ConfigError(f"{name.upper()} must be more than zero.")
-        if self.trusted_proxies < 0:
-            raise ConfigError("TRUSTED_PROXIES must be zero or more.")
+        for name in ("trusted_proxies", "max_connections_per_address"):
+            if getattr(self, name) < 0:
+                raise ConfigError(f"{name.upper()} must be zero or more.")
         self._check_access()
         self._check_storage()
         return self._derived()

@@ -52,7 +52,7 @@ class Limits:
     def __init__(self, config: Config) -> None:
         self._limits = {
             kind: _parsed(f"RATE_LIMIT_{kind.upper()}", getattr(config, f"rate_limit_{kind}"))
-            for kind in ("signup", "send", "create", "default")
+            for kind in ("signup", "send", "create", "default", "handshake")
         }
         self._memory = FixedWindowRateLimiter(MemoryStorage())
         self._redis = _redis(config.redis_url) if config.redis_url else None

@@ -8,6 +8,7 @@ import hashlib
 import re
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 TARGET = HERE.parent / "migrations.sql"
@@ -42,7 +43,7 @@ end $$;
 commit;
 """
 
-STEP = """-- >>> step {number} {name}
+STEP = """-- >>> {kind} {number} {name}
 {begin}
 do $step$
 begin
@@ -56,6 +57,17 @@ begin
 end $step$;
 
 commit;
+"""
+
+#: What a step of indexes may hold.
+INDEX = re.compile(r"create (?:unique )?index if not exists (\w+) on public\.[^;]+;\n")
+
+#: How the file makes one: `if not exists` would lock the table first, and takes one that is not valid for made.
+MAKE_INDEX = """if exists (select from pg_index where indexrelid = to_regclass('public.{name}') and not indisvalid) then
+    drop index public.{name};  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.{name}') is null then
+    {statement}end if;
 """
 
 FUNCTIONS = """-- >>> functions {hash}
@@ -75,30 +87,55 @@ commit;
 """
 
 
-def steps() -> list[tuple[int, str, str]]:
-    """Return number, name and text of each step. The numbers are 1, 2, 3, …, without a gap."""
+class Step(NamedTuple):
+    """One file of sql/steps/; `kind` is `step`, or `indexes` where its name ends so."""
+
+    number: int
+    name: str
+    kind: str
+    body: str
+
+
+def steps(source: Path) -> list[Step]:
+    """Return the steps. Their numbers are 1, 2, 3, …, without a gap. Ends the program when they are not."""
     found = []
-    for path in sorted((HERE / "steps").glob("*.sql")):
-        number, name = re.fullmatch(r"(\d{4})_(\w+)", path.stem).groups()  # type: ignore[union-attr]
-        found.append((int(number), name, path.read_text(encoding="utf-8")))
-    if [number for number, *_ in found] != list(range(1, len(found) + 1)):
+    for path in sorted((source / "steps").glob("*.sql")):
+        named = re.fullmatch(r"(\d{4})_(\w+)", path.stem)
+        if named is None:
+            raise SystemExit(f"{path.name} is not named like 0001_what_it_does.sql.")
+        body, kind = path.read_text(encoding="utf-8"), "step"
+        if named[2].endswith("indexes"):
+            body, kind = index_step(path.name, body), "indexes"
+        found.append(Step(int(named[1]), named[2], kind, body))
+    if [step.number for step in found] != list(range(1, len(found) + 1)):
         raise SystemExit("The numbers of sql/steps/ have a gap, or one stands twice.")
     return found
 
 
-def build() -> str:
+def index_step(file_name: str, body: str) -> str:
+    """Return a step of indexes as the pasted file has it. Ends the program when it holds anything else.
+
+    A server makes its indexes one by one, `concurrently`, before it applies the step.
+    """
+    body = re.sub(r"^--.*\n|^\n", "", body, flags=re.MULTILINE)
+    if INDEX.sub("", body):
+        raise SystemExit(f"{file_name} may hold `create index if not exists … on public.…;` and comments only.")
+    return INDEX.sub(lambda index: MAKE_INDEX.format(name=index[1], statement=index[0]), body)
+
+
+def build(source: Path = HERE) -> str:
     """Return the text of migrations.sql."""
-    parts = steps()
+    parts = steps(source)
     functions = "\n\n".join(
         f"-- {path.stem} {'-' * (114 - len(path.stem))}\n\n{path.read_text(encoding='utf-8').strip()}\n"
-        for path in sorted((HERE / "functions").glob("*.sql"))
+        for path in sorted((source / "functions").glob("*.sql"))
     )
-    grants = (HERE / "grants.sql").read_text(encoding="utf-8")
+    grants = (source / "grants.sql").read_text(encoding="utf-8")
     digest = hashlib.sha256((functions + grants).encode()).hexdigest()[:16]
     written = [
-        (HERE / "header.sql").read_text(encoding="utf-8"),
+        (source / "header.sql").read_text(encoding="utf-8"),
         PREPARE.format(begin=BEGIN, version=len(parts)),
-        *(STEP.format(number=number, name=name, begin=BEGIN, body=body) for number, name, body in parts),
+        *(STEP.format(begin=BEGIN, **step._asdict()) for step in parts),
         FUNCTIONS.format(hash=digest, begin=BEGIN, functions=functions, grants=grants, oldest=OLDEST_CODE),
     ]
     return "\n\n".join(each.rstrip() + "\n" for each in written)

@@ -24,6 +24,7 @@ from chat.storage.supabase import SupabaseStorage
 from tests.support.client import Api
 from tests.support.gateway import SCRATCH, Gateway, storage_on
 from tests.support.identity import SECRET
+from tests.support.node import JavaScriptDevice, install
 from tests.support.postgrest import PostgrestStandIn
 from tests.support.server import Device, Server
 
@@ -271,6 +272,26 @@ def connect() -> Iterator[Callable[..., Device]]:
         if user:
             assert device.join(user)["user"]["id"] == user["id"]
         return device
+
+    yield connect
+    for device in devices:
+        device.close()
+
+
+@pytest.fixture(scope="session")
+def npm() -> None:
+    """The packages of tests/javascript are installed."""
+    install()
+
+
+@pytest.fixture
+def connect_js(npm: None) -> Iterator[Callable[..., JavaScriptDevice]]:
+    """A function that starts the JavaScript client for a server or an address; options are those of `io()`."""
+    devices = []
+
+    def connect(server: Server | str, **options: Any) -> JavaScriptDevice:
+        devices.append(JavaScriptDevice(server if isinstance(server, str) else server.url, **options))
+        return devices[-1]
 
     yield connect
     for device in devices:

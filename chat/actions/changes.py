@@ -1,17 +1,17 @@
 """The one write path: wait for the conversation, write, announce, return."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, nullcontext
-from threading import Lock
-from typing import Any
+from collections.abc import Callable
+from typing import Any, cast
 
 from flask import current_app
+from werkzeug.local import LocalProxy
 
 from ..auth import Caller
-from ..errors import StorageUnavailable
+from ..errors import ChatError, StorageFault
 from ..realtime.announce import announce
-from ..realtime.events import Event
-from ..storage import Change
+from ..realtime.events import MESSAGE, Event
+from ..storage import Change, storage
+from .gate import Gate, Ticket
 
 
 def commit(
@@ -22,41 +22,71 @@ def commit(
     `in_order`: after the writes of this process that came before it, so that events leave in the order of their
     versions; false for what has no version. Raises what `write` raises.
     """
-    with conversation_lock(conversation_id) if in_order else nullcontext():
-        change = write()
-        if change.announce:
-            announce(event, change.result, conversation_id, change.audience_version, caller)
+
+    def work() -> dict[str, Any]:
+        return _announced(event, caller, conversation_id, write())
+
+    return gate.do(Ticket(conversation_id, work)) if in_order else work()
+
+
+def commit_send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
+    """Send a message and announce it, together with others that wait, and return it.
+
+    Raises what `storage.send_message` raises.
+    """
+
+    def work() -> dict[str, Any]:
+        return _announced(MESSAGE, caller, conversation_id, storage.send_message(caller, conversation_id, draft))
+
+    send = {"caller": caller, **draft}
+    key = draft["client_id"] and (caller.user_id, draft["client_id"])
+    return gate.do(Ticket(conversation_id, work, send, key))
+
+
+def new_gate(timeout: float) -> Gate:
+    """Return the gate of an app, whose tickets wait `timeout` seconds at most."""
+    return Gate(_send_together, timeout)
+
+
+#: The current app's gate.
+gate = cast(Gate, LocalProxy(lambda: current_app.extensions["gate"]))
+
+
+def _announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
+    if change.announce:
+        announce(event, change.result, conversation_id, change.audience_version, caller)
     return change.result
 
 
-class _ConversationLock:
-    """A lock, and how many hold it or wait for it."""
-
-    def __init__(self) -> None:
-        self.lock = Lock()
-        self.users = 0
-
-
-_locks: dict[str, _ConversationLock] = {}
-
-
-@contextmanager
-def conversation_lock(conversation_id: str) -> Iterator[None]:
-    """Let the writes of one conversation follow one another. Raises 503 storage_unavailable after STORAGE_TIMEOUT.
-
-    The database orders them by a row lock. Waiting here instead keeps a busy conversation from holding all of
-    the pool's connections.
-    """
-    mine = _locks.setdefault(conversation_id, _ConversationLock())
-    mine.users += 1
+def _send_together(tickets: list[Ticket]) -> None:
+    """Send the messages of a batch in one call, announce them in their order, and finish their tickets."""
+    sends = [
+        {
+            "conversation_id": ticket.conversation_id,
+            "user_id": ticket.send["caller"].user_id,
+            "issued_at": ticket.send["caller"].issued_at,
+            "message": ticket.send["message"],
+            "client_id": ticket.send["client_id"],
+        }
+        for ticket in tickets
+        if ticket.send
+    ]
     try:
-        if not mine.lock.acquire(timeout=current_app.config["CHAT"].storage_timeout):
-            raise StorageUnavailable()
-        try:
-            yield
-        finally:
-            mine.lock.release()
-    finally:
-        mine.users -= 1
-        if mine.users == 0:
-            del _locks[conversation_id]
+        outcomes = storage.send_messages(sends)
+    except StorageFault:  # one of them is beyond what the function expects: the others must not suffer
+        for ticket in tickets:
+            _finish(ticket, ticket.work)
+        return
+    for ticket, outcome in zip(tickets, outcomes, strict=True):
+        if isinstance(outcome, ChatError):
+            ticket.finish(None, outcome)
+        else:
+            caller = ticket.send["caller"]  # type: ignore[index]
+            ticket.finish(_announced(MESSAGE, caller, ticket.conversation_id, outcome))
+
+
+def _finish(ticket: Ticket, work: Callable[[], Any]) -> None:
+    try:
+        ticket.finish(work())
+    except Exception as error:
+        ticket.finish(None, error)

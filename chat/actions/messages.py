@@ -3,9 +3,7 @@
 from typing import Any
 
 from ..auth import Caller
-from ..realtime.events import MESSAGE
-from ..storage import storage
-from .changes import commit
+from .changes import commit_send
 
 
 def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
@@ -13,4 +11,4 @@ def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[st
 
     Raises 404 conversation_not_found, also for a caller who is no member.
     """
-    return commit(MESSAGE, caller, conversation_id, lambda: storage.send_message(caller, conversation_id, draft))
+    return commit_send(caller, conversation_id, draft)

@@ -17,12 +17,13 @@ from ..limits import limits
 from ..policy import budget, raises
 from ..realtime.sessions import Session, sessions
 from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
+from ..schemas.fields import parse_id
 from ..storage import storage
 from .receives import receives
 
 
 class ChatNamespace(Namespace):
-    """The default namespace. In token mode a session is the token's user's from the handshake on."""
+    """The default namespace. A handshake with a token or, in open mode, an id says whose session it is."""
 
     def trigger_event(self, event: Any, *args: Any) -> Any:
         """Hand an event to its handler; one that is not known is told so.
@@ -40,11 +41,10 @@ class ChatNamespace(Namespace):
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
         try:
-            identity = _admit(handshake)
-            if identity:
-                caller = Caller(identity.user_id, identity.issued_at, _sid())
-                storage.get_user(caller)
-                sessions.join(_sid(), Session(caller, identity.expires_at))
+            session = _admit(handshake)
+            if session:
+                storage.get_user(session.caller)
+                sessions.join(_sid(), session)
         except Exception as error:
             chat_error = to_chat_error(error)
             raise ConnectionRefusedError(chat_error.code, problem(chat_error, request_id())) from None
@@ -92,16 +92,18 @@ def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
 
 
-def _admit(handshake: Any) -> Identity | None:
-    """Return whom the handshake's token speaks for, None without one in open mode; it counts like a request."""
+def _admit(handshake: Any) -> Session | None:
+    """Return the session of the handshake's user, None when it names nobody in open mode; it counts like a request."""
     identity = None
     try:
         identity = _identity(handshake)
-        if identity is None and not is_open():
-            raise Unauthorized()
+        named = _named(handshake)
     finally:
         limits.spend("default", identity and identity.user_id, request.remote_addr)
-    return identity
+    if identity is None and named is None and is_open():
+        return None
+    known = identity and Session(Caller(identity.user_id, identity.issued_at, _sid()), identity.expires_at)
+    return _session_for(known, named)
 
 
 def _identity(handshake: Any) -> Identity | None:
@@ -112,21 +114,36 @@ def _identity(handshake: Any) -> Identity | None:
     return tokens.verify(token) if token else None
 
 
+def _named(handshake: Any) -> str | None:
+    named = handshake.get("id") if isinstance(handshake, dict) else None
+    if named is None:
+        return None
+    user_id = parse_id(named)
+    if user_id is None:
+        raise ValidationFailed({"id": ["Not a valid UUID."]})
+    return user_id
+
+
 def _session_for(session: Session | None, named: str | None) -> Session:
-    """Return the session after a `join`: a token's stays what it is, without one the named user's."""
+    """Return the session after a user was named: a token's stays what it is, another one becomes the named user's.
+
+    Without a name it stays too. Raises 403 identity_mismatch, 401 in token mode, 422 when nobody was ever named.
+    """
     if session and session.has_token:
         if named and named != session.caller.user_id:
             raise Forbidden("identity_mismatch")
         return session
     if not is_open():
         raise Unauthorized()
-    if not named:
+    if named:
+        return Session(Caller(named, None, _sid()))
+    if session is None:
         raise ValidationFailed({"id": ["Missing data for required field."]})
-    return Session(Caller(named, None, _sid()))
+    return session
 
 
 def _caller() -> Caller:
     session = sessions.get(_sid())
     if session is None:
-        raise Unauthorized(detail="Send `join` first.")
+        raise Unauthorized(detail="Send `join` first, or `auth: {id}` in the handshake.")
     return session.caller

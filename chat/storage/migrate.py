@@ -8,7 +8,7 @@ import psycopg
 from psycopg.sql import SQL
 
 from ..errors import StartupError
-from .migrations import Part, migrations
+from .migrations import Index, Part, migrations
 
 log = logging.getLogger(__name__)
 
@@ -16,6 +16,18 @@ log = logging.getLogger(__name__)
 PATIENCE = 60.0
 #: Seconds between two tries, in which those who waited behind the lock go on.
 PAUSE = 1.0
+
+#: Whether an index is valid, and whether somebody is making it now; no row where there is none.
+INDEX_STATE = """
+    select i.indisvalid, exists (
+        select from pg_stat_progress_create_index as p
+        where p.datname = current_database() and p.index_relid = i.indexrelid
+    )
+    from pg_index as i where i.indexrelid = to_regclass(%(name)s)
+"""
+
+#: What it may meet where another process makes the same index.
+CROSSED = (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
 
 
 class Stamp(NamedTuple):
@@ -39,8 +51,12 @@ def migrate(connection: psycopg.Connection) -> str:
         return f"The schema is up to date (version {wanted.version})."
     connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
     for part in wanted.parts:
-        if part.kind != "step" or not found or int(part.name) > found.version:
-            _apply(connection, part)
+        is_step = part.kind in ("step", "indexes")
+        if found and is_step and int(part.name) <= found.version:
+            continue
+        for index in part.indexes if found else []:  # a fresh database has no rows: the step makes them at once
+            _make_index(connection, index)
+        _apply(connection, part)
     return f"The schema was brought up to version {wanted.version}."
 
 
@@ -61,6 +77,26 @@ def _stamp(connection: psycopg.Connection) -> Stamp | None:
         return None
     row = connection.execute("select to_json(s) from public.chat_schema as s").fetchone()
     return Stamp(row[0]["version"], row[0].get("functions_hash"), row[0].get("oldest_code")) if row else None
+
+
+def _make_index(connection: psycopg.Connection, index: Index) -> None:
+    """Make an index, or wait until another process has made it; nobody else has to wait, however long it takes."""
+    while True:
+        state = connection.execute(INDEX_STATE, {"name": f"public.{index.name}"}).fetchone()
+        is_valid, is_being_made = state or (False, False)
+        if is_valid:
+            return
+        try:
+            if is_being_made:
+                time.sleep(PAUSE)
+            elif state:  # somebody was interrupted
+                connection.execute(SQL(f"drop index concurrently if exists public.{index.name}"))  # type: ignore[arg-type]
+            else:
+                connection.execute(SQL(index.sql))  # type: ignore[arg-type]
+        except CROSSED as error:
+            if error.diag.constraint_name == index.name:  # the rows are not unique
+                raise
+            time.sleep(PAUSE)
 
 
 def _apply(connection: psycopg.Connection, part: Part) -> None:

@@ -97,7 +97,7 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if isinstance(value, dict) else value for name, value in args.items()}
+        values = {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over

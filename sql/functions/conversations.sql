@@ -1,30 +1,44 @@
 create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
 language sql stable
+as $$ select public.chat_conversation_json_at(p_conversation, p_conversation.version, p_conversation.last_seq) $$;
+
+-- A conversation as it was at an earlier version, when its newest message was p_last_seq.
+create or replace function public.chat_conversation_json_at(
+    p_conversation public.conversations, p_version bigint, p_last_seq bigint
+) returns json
+language sql stable
 as $$
     select json_build_object(
         'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
-        'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+        'created_at', public.chat_time(p_conversation.created_at), 'version', p_version, 'last_seq', p_last_seq
     )
 $$;
 
+-- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
+-- inlined is planned at each call.
 create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select json_agg(public.chat_user_json(u) order by u.username, u.id)
-    from public.user_conversation as m join public.users as u on u.id = m.user_id
-    where m.conversation_id = p_conversation_id
-$$;
+begin
+    return (
+        select json_agg(public.chat_user_json(u) order by u.username, u.id)
+        from public.user_conversation as m join public.users as u on u.id = m.user_id
+        where m.conversation_id = p_conversation_id
+    );
+end $$;
 
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events.
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
+-- a conversation that is gone.
 create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
 language sql stable security definer set search_path = ''
 as $$
-    select json_build_object(
-        'audience_version', c.audience_version,
-        'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-    )
-    from public.conversations as c where c.id = p_conversation_id
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
+        )
+        from public.conversations as c where c.id = p_conversation_id
+    ), 'null')
 $$;
 
 -- What one member sees of a conversation besides its messages: where its pointers stand.
@@ -91,8 +105,11 @@ end $$;
 create or replace function public.chat_next_version(
     p_conversation_id uuid, p_messages integer, p_members_changed boolean
 ) returns public.conversations
-language sql
+language plpgsql set search_path = ''
 as $$
+declare
+    v_conversation public.conversations;
+begin
     update public.conversations
     set version = version + 1,
         last_seq = last_seq + p_messages,
@@ -103,8 +120,9 @@ as $$
             else last_activity_at
         end
     where id = p_conversation_id
-    returning *
-$$;
+    returning * into v_conversation;
+    return v_conversation;
+end $$;
 
 -- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
 create or replace function public.chat_create_conversation(

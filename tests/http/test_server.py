@@ -29,8 +29,8 @@ import eventlet
 eventlet.monkey_patch()
 import runpy, sys
 sys.path.insert(0, {str(ROOT)!r})
-from chat import protocol
-protocol.HEADER_TIMEOUT = protocol.BODY_TIMEOUT = 1
+from chat.server import http
+http.HEADER_TIMEOUT = http.BODY_TIMEOUT = 1
 runpy.run_path({str(WSGI)!r}, run_name="__main__")
 """
 

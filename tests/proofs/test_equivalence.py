@@ -82,10 +82,10 @@ class People(RuleBasedStateMachine):
     def leave(self, phone: Phone) -> None:
         phone.leave()
 
-    @rule(phone=PHONES, by_http=st.booleans())
-    def come_back(self, phone: Phone, by_http: bool) -> None:
+    @rule(phone=PHONES, by_http=st.booleans(), by_cursor=st.booleans())
+    def come_back(self, phone: Phone, by_http: bool, by_cursor: bool) -> None:
         if not phone.socket:
-            phone.come_back(by_http)
+            phone.come_back(by_http, by_cursor)
 
     @rule(user=USERS)
     def buy_a_phone(self, user: dict[str, Any]) -> None:

@@ -1,115 +1,15 @@
 """The official JavaScript client, run by Node, and the Python client on the real server."""
 
-import fcntl
-import json
-import os
-import shutil
-import subprocess
-import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from queue import Empty, Queue
-from typing import Any
+from collections.abc import Callable
 
 import psycopg
 import pytest
 
 from tests.support.client import Api
+from tests.support.node import JavaScriptDevice, needs_node
 from tests.support.server import Device, Server
 
-DIRECTORY = Path(__file__).parent / "javascript"
-
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("node") and shutil.which("npm")), reason="Node.js with npm is not installed"
-)
-
-
-class JavaScriptDevice:
-    """A Node process with the official client in it (see client.js)."""
-
-    def __init__(self, server: Server, **options: Any) -> None:
-        options = {"reconnectionDelay": 50, "reconnectionDelayMax": 200, **options}
-        self._process = subprocess.Popen(
-            ["node", "client.js", server.url, json.dumps(options)],
-            cwd=DIRECTORY,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        self._heard: Queue[tuple[str, Any]] = Queue()
-        self._reader = threading.Thread(target=self._read)
-        self._reader.start()
-
-    def _read(self) -> None:
-        assert self._process.stdout
-        for line in self._process.stdout:
-            name, *data = json.loads(line)
-            self._heard.put((name, data[0] if data else None))
-
-    def emit(self, event: str, *data: Any) -> None:
-        """Send an event; its acknowledgement is heard as `answer`."""
-        assert self._process.stdin
-        self._process.stdin.write(json.dumps([event, *data]) + "\n")
-        self._process.stdin.flush()
-
-    def call(self, event: str, *data: Any) -> Any:
-        self.emit(event, *data)
-        return self.hear("answer")
-
-    def hear(self, name: str) -> Any:
-        """Return what the next event carries, which must be this one."""
-        try:
-            heard, data = self._heard.get(timeout=20)
-        except Empty:
-            raise AssertionError(f"{name} was not heard") from None
-        assert heard == name, (heard, data)
-        return data
-
-    def hear_at_last(self, name: str) -> Any:
-        """Return what the next event of this name carries; others before it are dropped."""
-        while True:
-            heard, data = self._heard.get(timeout=20)
-            if heard == name:
-                return data
-
-    def close(self) -> None:
-        assert self._process.stdin
-        assert self._process.stdout
-        self._process.stdin.close()
-        assert self._process.wait(10) == 0
-        self._reader.join()
-        self._process.stdout.close()
-
-
-@pytest.fixture(scope="session")
-def installed() -> None:
-    """The client's package, fetched unless it is there; one process of the tests does it, the others wait."""
-    directory = os.open(DIRECTORY, os.O_RDONLY)
-    try:
-        fcntl.flock(directory, fcntl.LOCK_EX)
-        done, wanted = DIRECTORY / "node_modules" / ".package-lock.json", DIRECTORY / "package-lock.json"
-        if done.exists() and done.stat().st_mtime >= wanted.stat().st_mtime:
-            return
-        run = subprocess.run(["npm", "ci"], cwd=DIRECTORY, capture_output=True, text=True, timeout=100)
-        if run.returncode:
-            pytest.skip(f"npm cannot install socket.io-client: {run.stderr.strip().splitlines()[-1]}")
-    finally:
-        os.close(directory)
-
-
-@pytest.fixture
-def connect_js(installed: None) -> Iterator[Callable[..., JavaScriptDevice]]:
-    """A function that starts the JavaScript client; options are those of `io()`."""
-    devices = []
-
-    def connect(server: Server, **options: Any) -> JavaScriptDevice:
-        devices.append(JavaScriptDevice(server, **options))
-        return devices[-1]
-
-    yield connect
-    for device in devices:
-        device.close()
-
+pytestmark = needs_node
 
 Connect = Callable[..., Device]
 ConnectJs = Callable[..., JavaScriptDevice]
@@ -175,7 +75,7 @@ def test_retries_with_a_client_id_are_one_message(
         js.emit("sendMessage", payload)
         assert listening.hears_nothing(1)  # by then it has been sent several times
     sent = js.hear("answer")
-    heard = listening.heard_so_far()  # once more for each retry, which a client knows by the id
+    heard = listening.heard_so_far()  # once for each try, perhaps: a client drops the version that it knows
     assert heard
     assert all(event == ("message", sent) for event in heard)
     assert [message["id"] for message in api.messages(conversation)] == [sent["id"]]
@@ -198,7 +98,7 @@ def test_what_is_sent_while_the_server_is_down_arrives_once_it_is_back(
     assert js.hear_at_last("connect")["id"] != first["id"]
     sent = js.hear("answer")
     assert sent["message"] == "I am back"
-    assert js._heard.empty()
+    assert js.hears_nothing_more()
     reply = api.send(conversation, bob, "welcome", **as_bob)
     assert js.hear("message") == reply
     stored = api.request("GET", f"/conversations/{conversation['id']}/messages", **as_ann)

@@ -6,12 +6,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import engineio
+import psycopg
 import pytest
 import urllib3
 from socketio.exceptions import ConnectionError as Refused
 
+from chat.embedded.cluster import within
 from tests.support.client import Api
 from tests.support.identity import SECRET, TOKEN_MODE, bearer, error_code, handshake, refusal, signed
+from tests.support.outage import Database
 from tests.support.server import WSGI, Device, Server
 
 #: The real server, looking after its sessions more often than every 15 seconds.
@@ -20,8 +23,8 @@ import sys, runpy
 sys.path.insert(0, {root!r})
 import eventlet
 eventlet.monkey_patch()
-from chat.sockets import watch
-watch.INTERVAL = 0.5
+from chat import jobs
+jobs.PROCESS_JOBS = [job._replace(every=0.5) for job in jobs.PROCESS_JOBS]
 runpy.run_path({wsgi!r}, run_name="__main__")
 """
 
@@ -64,6 +67,31 @@ def test_when_a_token_expires_its_socket_is_told_and_disconnected(
         assert other.call("join", {})["user"]["id"] == bob["id"]
 
 
+def test_a_token_expires_while_the_database_is_away_too(
+    make_server: Callable[..., Server], watchful: None, tmp_path: Path
+) -> None:
+    (tmp_path / "private").mkdir()
+    database = Database(tmp_path / "private")
+    database.start()
+    server = make_server(**TOKEN_MODE, DATABASE_URL=database.url)
+    ann = Api(server).user("ann")
+    with Device(server, auth={"token": signed(ann["id"], exp=int(time.time()) + 4)}) as device:
+        database.stop()
+        assert device.hear("unauthorized", seconds=30)["code"] == "token_expired"
+        device.hear("disconnect")
+    database.start()
+    server.wait_until_ready()
+    with psycopg.connect(database.url, autocommit=True) as connection:
+        failing = "select kind from chat_jobs where state = 'failing'"
+        assert within(10, lambda: connection.execute(failing).fetchall() == [])
+    assert server.stop() == 0
+    log = server.log.read_text()
+    assert log.count("the job end_revoked_sessions fails: StorageUnavailable") == 1
+    assert log.count("the job end_revoked_sessions works again") == 1
+    assert "Traceback" not in log
+    database.stop()
+
+
 def test_when_tokens_are_revoked_their_sockets_end_on_every_process(
     make_server: Callable[..., Server], make_database: Callable[..., str], watchful: None
 ) -> None:
@@ -85,7 +113,7 @@ def test_when_tokens_are_revoked_their_sockets_end_on_every_process(
 
 
 def test_the_process_that_revokes_ends_its_own_sockets_at_once(server: Server, api: Api) -> None:
-    """The watch of this server looks every 15 seconds; nobody waits for it here."""
+    """The job of this server runs every 15 seconds; nobody waits for it here."""
     user = api.user()
     with Device(server, auth=handshake(user)) as device:
         api.request("POST", "/tokens/revoke", **bearer(user["access_token"]))

@@ -8,7 +8,8 @@ The rules, one method each:
   conversation may overtake each other where several servers run, so look when all that came is handled.
 - Read and delivered pointers only move forward. Sending reads. Receipts have no version and leave no gap: after an
   absence get the others' anew.
-- After an absence `join` with the versions known, or `POST /sync`; ask again while the answer says `has_more`.
+- After an absence `join` with the versions known or the cursor of the last answer, or `POST /sync` with either;
+  ask again while the answer says `has_more`.
 - An answer to one's own request counts like an event: the device that asked gets no event for it.
 """
 
@@ -86,6 +87,8 @@ class Phone:
         self.page = page
         self.conversations: dict[str, Conversation] = {}
         self.outbox: dict[str, Json] = {}
+        self.cursor: str | None = None
+        self.by_cursor = False  # asks for what came after its last sync, instead of naming the versions that it knows
         self.socket: Device | None = None
         self.come_back()
 
@@ -96,8 +99,9 @@ class Phone:
             self.socket.close()
             self.socket = None
 
-    def come_back(self, by_http: bool = False) -> None:
+    def come_back(self, by_http: bool = False, by_cursor: bool = False) -> None:
         """Connect, and get what was missed: in the acknowledgement of `join`, or by a request of its own."""
+        self.by_cursor = by_cursor
         self.socket = Device(self.server)
         for conversation in self.conversations.values():
             conversation.is_stale = True
@@ -105,19 +109,24 @@ class Phone:
             self.socket.call("join", {"id": self.me})  # first, so that nothing is missed in between
             self.sync()
         else:
-            self.apply(self.socket.call("join", {"id": self.me, "since": self.since, "limit": self.page}))
+            self.apply(self.socket.call("join", {"id": self.me, **self.known}))
 
     @property
-    def since(self) -> dict[str, int]:
-        return {id: conversation.version for id, conversation in self.conversations.items()}
+    def known(self) -> Json:
+        """What a sync is asked with."""
+        if self.by_cursor and self.cursor:
+            return {"cursor": self.cursor, "limit": self.page}
+        since = {id: conversation.version for id, conversation in self.conversations.items()}
+        return {"since": since, "limit": self.page}
 
     def sync(self) -> None:
-        self.apply(self.api.request("POST", "/sync", {"user_id": self.me, "since": self.since, "limit": self.page}))
+        self.apply(self.api.request("POST", "/sync", {"user_id": self.me, **self.known}))
 
     def apply(self, answer: Json) -> None:
         """Apply what a sync answered."""
+        assert not answer["reset"]
         for id in answer["removed"]:
-            del self.conversations[id]
+            self.conversations.pop(id, None)
         for synced in answer["conversations"]:
             if "recovered" in synced:  # changed or new; else only the counters have come
                 if synced["id"] not in self.conversations:
@@ -126,6 +135,7 @@ class Phone:
                 self.conversations[synced["id"]].apply(synced)
             pointers = synced["last_read_seq"], synced["last_delivered_seq"]
             self.conversations[synced["id"]].move(self.me, *pointers)
+        self.cursor = answer["cursor"]
         if answer["has_more"]:
             self.sync()
 

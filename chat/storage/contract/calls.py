@@ -96,7 +96,19 @@ def _read_change(text: str) -> Change:
     return Change(**json.loads(text))
 
 
-READERS: dict[Any, Callable[[str], Any]] = {str: str, Page: _read_page, Change: _read_change}
+def _read_batch(text: str) -> list[Change | ChatError]:
+    return [
+        Change(**outcome) if "result" in outcome else ChatError(outcome["status"], outcome["code"], outcome["detail"])
+        for outcome in json.loads(text)
+    ]
+
+
+READERS: dict[Any, Callable[[str], Any]] = {
+    str: str,
+    Page: _read_page,
+    Change: _read_change,
+    list[Change | ChatError]: _read_batch,
+}
 
 #: For the annotations of the contract's methods.
 __all__ = ["Caller", "Calls", "Change", "Page", "sql", "to_error"]

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from ...errors import ChatError
 from .calls import Caller, Calls, Change, Page, sql
 
 
@@ -29,4 +30,12 @@ class Messages(Calls):
         """Send `{message, client_id}`; the result is the message.
 
         With a `client_id` that was sent before it is the first one, announced again while it is younger than a minute.
+        """
+
+    @sql
+    def send_messages(self, sends: list[dict[str, Any]]) -> list[Change | ChatError]:
+        """Send many: `[{user_id, issued_at, conversation_id, message, client_id}]`.
+
+        Returns for each, in their order, what `send_message` returns or raises. No two of one sender may have the same
+        `client_id` in one conversation.
         """

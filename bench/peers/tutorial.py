@@ -1,6 +1,6 @@
 """The tutorial's way to send a message, for the comparison: two statements and an event for each connected member.
 
-    python bench/tutorial.py DATABASE_URL PORT
+    DATABASE_URL=… PORT=… python bench/peers/tutorial.py
 
 Built like the server that it is compared with (Flask, Flask-SocketIO, eventlet, psycopg), so that the work differs and
 not the language. It is spared what costs the tutorial most: the statements go straight to PostgreSQL, not through
@@ -17,7 +17,6 @@ eventlet.monkey_patch()
 
 import os
 import socket
-import sys
 from typing import Any
 
 os.environ["PSYCOPG_WAIT_FUNC"] = "wait_select"  # the one that is green under eventlet
@@ -86,4 +85,4 @@ def main(database_url: str, port: str) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    main(os.environ["DATABASE_URL"], os.environ["PORT"])

@@ -1,0 +1,1 @@
+"""Measures how fast messages are sent and delivered, beside peers that do the same: `make bench`."""

@@ -1,0 +1,30 @@
+"""Everything that is done without a request, declared in two tables. `start_jobs(app)` is the way in."""
+
+from flask import Flask
+
+from .connections import CloseUnusedConnections
+from .housekeeping import delete_old_jobs
+from .kinds import Job, ProcessJob
+from .runner import Runner
+from .sessions import end_expired_sessions, end_revoked_sessions
+
+__all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
+
+#: Rows of the database, each run by one process of all. The names stand in rows: keep them.
+JOBS = [
+    Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+]
+
+#: What every process does for itself, also while the database is away.
+PROCESS_JOBS = [
+    ProcessJob("end_expired_sessions", end_expired_sessions, every=15),
+    ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
+    ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
+]
+
+
+def start_jobs(app: Flask) -> Runner:
+    """Run the jobs of `app` in the background until `Runner.stop()`."""
+    runner = Runner(app, JOBS, PROCESS_JOBS)
+    runner.start()
+    return runner

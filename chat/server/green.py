@@ -1,0 +1,90 @@
+"""All that the server asks of eventlet, so that another loop could take its place one day.
+
+A function that is called by the loop itself (`watch`, `call_later`) must not wait for anything; a green thread
+(`spawn`) may: whatever waits in it lets the others run.
+"""
+
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import eventlet
+from eventlet import hubs, patcher
+from eventlet.event import Event
+
+#: The modules as Python has them: our sockets never block, and need no green thread to say so.
+socket = patcher.original("socket")
+select = patcher.original("select")
+
+sleep = eventlet.sleep
+
+
+def spawn(function: Callable[..., Any], *args: Any) -> None:
+    """Run `function` in a green thread, in the loop's next turn."""
+    eventlet.spawn_n(function, *args)
+
+
+def call_later(seconds: float, function: Callable[..., Any], *args: Any) -> Any:
+    """Have the loop call `function` after so many seconds. What is returned has a `cancel()`."""
+    return hubs.get_hub().schedule_call_global(seconds, function, *args)
+
+
+def watch(fileno: int, readable: Callable[[int], None]) -> None:
+    """Have the loop call `readable` whenever this descriptor has something to read."""
+    hub = hubs.get_hub()
+    hub.add(hub.READ, fileno, readable, lambda *_: None, lambda: None)
+
+
+def unwatch(fileno: int) -> None:
+    """Look at this descriptor no longer."""
+    hubs.get_hub().remove_descriptor(fileno)
+
+
+def opened(fileno: int) -> None:
+    """Say that this descriptor is a new one: eventlet may still wait for a closed one of the same number."""
+    hubs.notify_opened(fileno)
+
+
+class Signal:
+    """Something that one green thread waits for, and happens once."""
+
+    def __init__(self) -> None:
+        self._event = Event()
+
+    def set(self) -> None:
+        """Wake who waits."""
+        if not self._event.ready():
+            self._event.send()
+
+    def wait(self, seconds: float | None = None) -> None:
+        """Return when it has happened, or after so many seconds."""
+        self._event.wait(timeout=seconds)
+
+
+class Lane:
+    """Jobs that may take turns only: at most `width` green threads, each letting the others run between two jobs.
+
+    Thousands of clients that come or go at once queue here, instead of standing before everybody else.
+    """
+
+    def __init__(self, width: int) -> None:
+        self._width = width
+        self._running = 0
+        self._jobs: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+
+    def run(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run `function` in its turn. It must not raise."""
+        self._jobs.append((function, args))
+        if self._running < self._width:
+            self._running += 1
+            spawn(self._work)
+
+    def _work(self) -> None:
+        try:
+            while self._jobs:
+                function, args = self._jobs.popleft()
+                function(*args)
+                if self._jobs:
+                    sleep(0)
+        finally:
+            self._running -= 1
