@@ -24,6 +24,6 @@ def alive() -> Response:
 @public()
 @budget(None)
 def ready() -> Response:
-    """Tell that the database answers; 503 when it does not."""
-    storage.get_schema()
+    """Tell that the database answers and takes writes; 503 when it does not."""
+    storage.check_ready()
     return answer({"status": "ok"})

@@ -19,6 +19,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from threading import Thread
 from typing import IO
 
@@ -31,6 +32,8 @@ log = logging.getLogger(__name__)
 REVIVAL_TIMEOUT = 15
 #: Seconds between two looks at whether a database that does not answer has died.
 LOOK_INTERVAL = 1.0
+#: Bytes of a file of PostgreSQL's write-ahead log.
+LOG_FILE_SIZE = 16 * 1024 * 1024
 
 
 class EmbeddedPostgres:
@@ -51,6 +54,10 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Whether the database runs, for whomever."""
         return self._cluster.is_listening()
+
+    def disk_is_full(self) -> bool:
+        """Whether there is no space for the next file of PostgreSQL's log, without which it does not go on."""
+        return disk_usage(self.data_dir).free < LOG_FILE_SIZE
 
     def start(self) -> str:
         """Make sure that the database runs, creating it the first time, and return its libpq URL.
