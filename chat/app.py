@@ -1,11 +1,9 @@
 """The application: `create_app` wires every part, in one ordered list."""
 
 import os
-import re
 from collections.abc import Callable
 from threading import Event
 from typing import Any
-from urllib.parse import urlsplit
 
 from flask import Flask
 from flask_cors import CORS
@@ -16,6 +14,7 @@ from . import __version__, cli, errors, logs, sockets
 from .actions.changes import new_gate
 from .api import conversations, health, hooks, messages, pages, receipts, sync, tokens, users
 from .api.blueprint import Api
+from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
 from .extensions import socketio
@@ -70,10 +69,11 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
-    CORS(app, origins=_cors_origins(config.origins), expose_headers=EXPOSED_HEADERS, max_age=86400)
+    origins = Origins(config)
+    CORS(app, origins=origins.cors, expose_headers=EXPOSED_HEADERS, max_age=86400)
     _add_api(app)
     errors.init_app(app)
-    _add_sockets(app, config)
+    _add_sockets(app, origins)
     if config.trusted_proxies:
         app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     cli.init_app(app)
@@ -89,30 +89,21 @@ def _add_api(app: Flask) -> None:
         api.register_blueprint(module.blueprint)
 
 
-def _add_sockets(app: Flask, config: Config) -> None:
+def _add_sockets(app: Flask, origins: Origins) -> None:
+    http = app.wsgi_app
     sockets.init_app()
     socketio.init_app(
         app,
         async_mode="eventlet",
-        cors_allowed_origins=_origin_check(config.origins),
+        cors_allowed_origins=lambda origin, environ: origins.allows(origin or "", environ.get("HTTP_HOST", "")),
         # One event of a socket after the other: what a client sends in order is done in order, and who floods
         # fills its own pipe.
         async_handlers=False,
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
     )
-
-
-def _cors_origins(origins: str | list[str]) -> str | list[re.Pattern[str]]:
-    """Return the origins as patterns: flask-cors takes a text with brackets, as in an IPv6 address, for one."""
-    return origins if isinstance(origins, str) else [re.compile(re.escape(each) + r"\Z") for each in origins]
-
-
-def _origin_check(origins: str | list[str]) -> str | Callable[[str, dict[str, Any]], bool]:
-    """Return CORS_ORIGINS as Engine.IO takes it. It asks for pages of this server too, which need no permission."""
-    if isinstance(origins, str):
-        return origins
-    return lambda origin, environ: origin in origins or urlsplit(origin).netloc == environ.get("HTTP_HOST")
+    if app.config["CHAT"].auth_mode == "open":  # outermost, so that Socket.IO is behind it too
+        app.wsgi_app = OriginCheck(app.wsgi_app, http, origins)  # type: ignore[method-assign]
 
 
 def _own(view: Callable[..., Any]) -> Callable[..., Any]:

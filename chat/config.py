@@ -5,21 +5,15 @@ A setting is an upper-case environment variable (or a line in `.env`) and the lo
 the operator.
 """
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from ipaddress import ip_address
-from math import inf
 from pathlib import Path
 from typing import Any, Literal, Self
-from urllib.parse import urlsplit
 
-import jwt
-
+from .config_checks import CHOICES, check
 from .errors import ConfigError
 
-#: What a browser calls an origin.
-ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
 #: The limits of token mode; in open mode there are none unless they are set.
 RATE_LIMITS = {
     "rate_limit_signup": "20 per hour",
@@ -27,14 +21,6 @@ RATE_LIMITS = {
     "rate_limit_create": "3000 per hour",
     "rate_limit_default": "1200 per minute",
     "rate_limit_handshake": "1200 per minute",
-}
-
-#: Settings that are one of a few words, in any case; an empty one means the default.
-CHOICES = {
-    "auth_mode": ("open", "token", ""),
-    "signup": ("open", "closed", ""),
-    "log_level": ("debug", "info", "warning", "error"),
-    "log_format": ("text", "json"),
 }
 
 StorageKind = Literal["embedded", "postgres", "supabase"]
@@ -114,8 +100,19 @@ class Config:
     )
     max_queued_bytes: int = setting(1 << 20, "Bytes that may wait for a slow socket; over them it is closed.")
 
+    conversation_messages: int = setting(
+        10, "Messages of each conversation that `GET /conversations` carries without `message_limit`; 0 to 100."
+    )
+
     cors_origins: str = setting(
-        "*", "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike."
+        "",
+        "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike. Default: * "
+        "in token mode; in open mode loopback origins, which are always allowed there.",
+    )
+    allowed_hosts: str = setting(
+        "",
+        "Host names that open mode answers to besides HOST and loopback names, separated by commas; with HOST=0.0.0.0 "
+        "every IP address too.",
     )
     log_level: str = setting("info", "debug, info, warning or error.")
     log_format: str = setting("text", "text for people, json for machines.")
@@ -138,77 +135,7 @@ class Config:
 
     def checked(self) -> Self:
         """Return these settings with derived values filled in. Raises `ConfigError`."""
-        for name, words in CHOICES.items():
-            if getattr(self, name) not in words:
-                allowed = " or ".join(filter(None, words))
-                raise ConfigError(f"{name.upper()} must be {allowed}, not {getattr(self, name)!r}.")
-        if not 0 <= self.port <= 65535:
-            raise ConfigError(f"PORT must be between 0 and 65535, not {self.port}.")
-        positive = "storage_pool_size storage_timeout access_token_ttl max_sessions_per_user max_queued_bytes"
-        for name in positive.split():
-            if not 0 < getattr(self, name) < inf:
-                raise ConfigError(f"{name.upper()} must be more than zero.")
-        for name in ("trusted_proxies", "max_connections_per_address"):
-            if getattr(self, name) < 0:
-                raise ConfigError(f"{name.upper()} must be zero or more.")
-        self._check_access()
-        self._check_storage()
-        return self._derived()
-
-    @property
-    def storage(self) -> StorageKind:
-        """Which of the three storages these settings name."""
-        if self.database_url:
-            return "postgres"
-        return "supabase" if self.supabase_project_url else "embedded"
-
-    @property
-    def is_loopback(self) -> bool:
-        """Whether only programs on this machine can reach the server."""
-        try:
-            return ip_address(self.host).is_loopback
-        except ValueError:
-            return self.host == "localhost"
-
-    @property
-    def origins(self) -> str | list[str]:
-        """CORS_ORIGINS as the libraries take it: `*` or a list of origins."""
-        origins = [origin.strip().rstrip("/").lower() for origin in self.cors_origins.split(",") if origin.strip()]
-        return "*" if "*" in origins else origins
-
-    def _check_access(self) -> None:
-        if self.jwt_secret and len(self.jwt_secret.encode()) < 32:
-            raise ConfigError("JWT_SECRET must be at least 32 bytes long; `openssl rand -hex 32` makes one.")
-        if self.jwt_secret and not _is_hmac_secret(self.jwt_secret):
-            raise ConfigError("JWT_SECRET must be a secret text, not a key; JWT_JWKS_URL is where keys come from.")
-        if self.jwt_jwks_url and not _is_url(self.jwt_jwks_url, "http", "https"):
-            raise ConfigError("JWT_JWKS_URL must be the address of a key set and start with https://.")
-        if self.redis_url and not _is_url(self.redis_url, "redis", "rediss"):
-            raise ConfigError("REDIS_URL must start with redis:// or rediss://, as in redis://localhost:6379.")
-        if self.origins != "*" and not (self.origins and all(map(ORIGIN.fullmatch, self.origins))):
-            raise ConfigError(
-                "CORS_ORIGINS must be * or origins like https://app.example.com, separated by commas, "
-                f"not {self.cors_origins!r}."
-            )
-
-    def _check_storage(self) -> None:
-        if self.database_url and not self.database_url.startswith(("postgres://", "postgresql://")):
-            raise ConfigError("DATABASE_URL must start with postgres:// or postgresql://.")
-        if self.supabase_project_url and not _is_url(self.supabase_project_url, "http", "https"):
-            raise ConfigError("SUPABASE_PROJECT_URL must start with https://, as in https://<project>.supabase.co.")
-        if self.storage == "supabase" and not self.supabase_service_role_key:
-            raise ConfigError(
-                "SUPABASE_SERVICE_ROLE_KEY is missing: the tables are closed to the public anon key, which everyone "
-                "who has your app can read, so the server needs the service_role key (Supabase: Project Settings, API "
-                "keys)."
-            )
-        if self.storage == "embedded" and (self.supabase_public_anon or self.supabase_service_role_key):
-            raise ConfigError(
-                "SUPABASE_PROJECT_URL is missing: a Supabase key alone does not say which project to use; set it and "
-                "SUPABASE_SERVICE_ROLE_KEY, or remove the key to use the embedded database."
-            )
-
-    def _derived(self) -> Self:
+        check(self)
         auth_mode = self.auth_mode or ("open" if self.storage == "embedded" and self.is_loopback else "token")
         jwks_url = self.jwt_jwks_url
         if not jwks_url and self.supabase_project_url:
@@ -229,6 +156,41 @@ class Config:
         data_dir = str(Path(self.data_dir).expanduser())
         return replace(self, auth_mode=auth_mode, signup=signup, jwt_jwks_url=jwks_url, data_dir=data_dir, **limits)
 
+    @property
+    def storage(self) -> StorageKind:
+        """Which of the three storages these settings name."""
+        if self.database_url:
+            return "postgres"
+        return "supabase" if self.supabase_project_url else "embedded"
+
+    @property
+    def is_loopback(self) -> bool:
+        """Whether only programs on this machine can reach the server."""
+        try:
+            return ip_address(self.host).is_loopback
+        except ValueError:
+            return self.host == "localhost"
+
+    @property
+    def origins(self) -> str | list[str]:
+        """CORS_ORIGINS: `*`, or a list of origins, lower-case and without a slash at the end.
+
+        By default `*` in token mode. Open mode allows loopback origins besides (`auth.origins`).
+        """
+        default = "*" if self.auth_mode == "token" else ""
+        origins = [origin.rstrip("/").lower() for origin in _names(self.cors_origins or default)]
+        return "*" if "*" in origins else origins
+
+    @property
+    def hosts(self) -> list[str]:
+        """ALLOWED_HOSTS as a list."""
+        return _names(self.allowed_hosts)
+
+
+def _names(text: str) -> list[str]:
+    """Return the names in a setting that separates them by commas."""
+    return [name.strip() for name in text.split(",") if name.strip()]
+
 
 def _parse(name: str, text: str, kind: type) -> Any:
     if kind not in (int, float):
@@ -237,19 +199,3 @@ def _parse(name: str, text: str, kind: type) -> Any:
         return kind(text)
     except ValueError:
         raise ConfigError(f"{name} must be a number, not {text!r}.") from None
-
-
-def _is_url(text: str, *schemes: str) -> bool:
-    try:
-        parts = urlsplit(text)
-        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0  # `port` raises for what is none
-    except ValueError:
-        return False
-
-
-def _is_hmac_secret(text: str) -> bool:
-    try:
-        jwt.encode({}, text, "HS256")
-    except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone
-        return False
-    return True

@@ -7,6 +7,8 @@ HTTP answers carry as `application/problem+json` and Socket.IO acknowledgements 
 import json
 import logging
 import re
+from collections.abc import Iterator
+from itertools import islice
 from typing import Any
 from uuid import uuid4
 
@@ -17,6 +19,11 @@ from werkzeug.http import HTTP_STATUS_CODES
 log = logging.getLogger(__name__)
 
 SANE_REQUEST_ID = re.compile(r"[A-Za-z0-9._\-]{1,128}")
+
+#: Field errors in one answer.
+MAX_FIELD_ERRORS = 20
+#: Characters of a field's name in an answer.
+LONGEST_FIELD = 100
 
 #: Codes for the statuses that Flask and Werkzeug answer by themselves; others are the status phrase in snake_case.
 HTTP_CODES = {404: "not_found", 413: "body_too_large"}
@@ -32,6 +39,7 @@ CODES: dict[str, tuple[int, str]] = {
     "token_invalid": (401, "The token cannot be accepted."),
     "identity_mismatch": (403, "The request names another user than the one who sends it."),
     "not_allowed": (403, "This is not allowed."),
+    "origin_not_allowed": (403, "Pages of this origin may not call this server; CORS_ORIGINS names those that may."),
     "user_not_found": (404, "There is no such user."),
     "conversation_not_found": (404, "There is no such conversation."),
     "event_not_found": (404, "There is no such event."),
@@ -40,6 +48,7 @@ CODES: dict[str, tuple[int, str]] = {
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "unsupported_media_type": (415, "The body must be application/json."),
     "validation_failed": (422, "The request has fields that cannot be accepted; `errors` names them."),
+    "host_not_allowed": (421, "In open mode this server does not answer to this host name; ALLOWED_HOSTS adds names."),
     "rate_limited": (429, "Too many requests; try again later."),
     "too_many_sessions": (429, "This user has too many sockets open."),
     "internal_error": (500, "Something went wrong here; the request's id helps to find it in the log."),
@@ -194,18 +203,22 @@ def init_app(app: Flask) -> None:
     app.register_error_handler(Exception, answer)
 
 
-def flatten(messages: Any, path: str = "") -> dict[str, list[str]]:
-    """Return marshmallow's nested messages as `{field: [text, …]}`, fields inside others as `outer.inner`."""
+def flatten(messages: Any) -> dict[str, list[str]]:
+    """Return marshmallow's nested messages as `{field: [text, …]}`, fields inside others as `outer.inner`.
+
+    The first MAX_FIELD_ERRORS of them, and no name at any length: a client chose the names of keys.
+    """
+    return dict(islice(_flat(messages, ""), MAX_FIELD_ERRORS))
+
+
+def _flat(messages: Any, path: str) -> Iterator[tuple[str, list[str]]]:
     if isinstance(messages, str):
-        return {path or "_schema": [messages]}
+        messages = [messages]
     if isinstance(messages, list) and all(isinstance(each, str) for each in messages):
-        return {path or "_schema": messages}
-    nested = messages.items() if isinstance(messages, dict) else enumerate(messages)
-    return {
-        field: texts
-        for key, inner in nested
-        for field, texts in flatten(inner, f"{path}.{key}" if path else str(key)).items()
-    }
+        yield path[:LONGEST_FIELD] or "_schema", messages
+        return
+    for key, inner in messages.items() if isinstance(messages, dict) else enumerate(messages):
+        yield from _flat(inner, f"{path}.{key}" if path else str(key))
 
 
 def _snake_case(phrase: str) -> str:

@@ -3,13 +3,15 @@
 import logging
 import math
 import time
+from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
+from itertools import islice
 from typing import NamedTuple, cast
 
 from flask import current_app
 from limits import RateLimitItem, parse_many
 from limits.errors import ConfigurationError, StorageError
-from limits.storage import MemoryStorage, storage_from_string
+from limits.storage import storage_from_string
 from limits.strategies import FixedWindowRateLimiter
 from redis.backoff import NoBackoff
 from redis.retry import Retry
@@ -19,6 +21,11 @@ from .config import Config
 from .errors import ConfigError, TooManyRequests
 
 log = logging.getLogger(__name__)
+
+#: The kinds of budgets, each with a setting RATE_LIMIT_<KIND>.
+KINDS = ("signup", "send", "create", "default", "handshake")
+#: Callers of one kind that are counted in memory, about 400 bytes each; the oldest window goes when one more comes.
+MAX_CALLERS = 50_000
 
 #: Seconds that Redis may take to answer.
 REDIS_TIMEOUT = 1.0
@@ -42,66 +49,116 @@ class Budget(NamedTuple):
         }
 
 
+class Hit(NamedTuple):
+    """The outcome of counting: whether it was allowed, requests left, seconds until the window ends."""
+
+    allowed: bool
+    remaining: int
+    seconds: float
+
+
+class Windows:
+    """The fixed windows of one limit, counted in memory: constant time and bounded memory for any number of callers.
+
+    A window starts with its caller's first request. All are equally long, so the first to have started ends first.
+    """
+
+    def __init__(self, limit: RateLimitItem) -> None:
+        self._limit = limit
+        self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()  # caller → requests, when it ends
+
+    def __len__(self) -> int:
+        return len(self._windows)
+
+    def hit(self, caller: str, cost: int) -> Hit:
+        """Count `cost` requests of a caller if they fit."""
+        now = time.monotonic()
+        count, ends_at = self._windows.get(caller, (0, now))
+        if ends_at <= now:
+            self._make_room(caller, now)
+            count, ends_at = 0, now + self._limit.get_expiry()
+        allowed = count + cost <= self._limit.amount
+        count += cost if allowed else 0
+        self._windows[caller] = count, ends_at
+        return Hit(allowed, self._limit.amount - count, ends_at - now)
+
+    def _make_room(self, caller: str, now: float) -> None:
+        """Forget the caller's last window and up to two others that have ended; the oldest one when there are too many.
+
+        Two, so that the number shrinks while callers come.
+        """
+        self._windows.pop(caller, None)
+        for oldest in list(islice(self._windows, 2)):
+            if self._windows[oldest][1] <= now or len(self._windows) >= MAX_CALLERS:
+                del self._windows[oldest]
+
+
 class Limits:
     """The limits of the settings, counted in memory or, for several processes, in Redis.
 
-    While Redis is away each process counts for itself: a limit that is too generous for a moment is
-    better than a chat that stands still.
+    While Redis is away each process counts for itself: a limit that is too generous for a moment is better than a chat
+    that stands still.
     """
 
     def __init__(self, config: Config) -> None:
-        self._limits = {
-            kind: _parsed(f"RATE_LIMIT_{kind.upper()}", getattr(config, f"rate_limit_{kind}"))
-            for kind in ("signup", "send", "create", "default", "handshake")
-        }
-        self._memory = FixedWindowRateLimiter(MemoryStorage())
+        parsed = {kind: _parsed(f"RATE_LIMIT_{kind.upper()}", getattr(config, f"rate_limit_{kind}")) for kind in KINDS}
+        self._limits = {kind: limit for kind, limit in parsed.items() if limit}
+        self._memory = {kind: Windows(limit) for kind, limit in self._limits.items()}
         self._redis = _redis(config.redis_url) if config.redis_url else None
         self._redis_pauses_until = float("-inf")
 
     def spend(self, kind: str, user_id: str | None, address: str | None, cost: int = 1) -> Budget | None:
         """Count a request of a user, or of an address when no token says who it is, as `cost` requests.
 
-        Returns what is left, None where there is no limit. Raises 429 rate_limited when nothing is left.
+        Returns what is left, None where there is no limit. Raises 429 rate_limited, and counts nothing, when `cost` is
+        more than is left.
         """
-        limit = self._limits[kind]
+        limit = self._limits.get(kind)
         if limit is None:
             return None
-        allowed, reset_time, remaining = self._hit(limit, cost, kind, user_id or address_key(address or ""))
-        budget = Budget(limit.amount, remaining, max(1, math.ceil(reset_time - time.time())))
-        if not allowed:
+        hit = self._hit(kind, limit, user_id or address_key(address or ""), cost)
+        budget = Budget(limit.amount, hit.remaining, max(1, math.ceil(round(hit.seconds, 3))))
+        if not hit.allowed:
             raise TooManyRequests(retry_after=budget.reset, headers=budget.headers)
         return budget
 
-    def _hit(self, limit: RateLimitItem, cost: int, kind: str, key: str) -> tuple[bool, float, int]:
+    def _hit(self, kind: str, limit: RateLimitItem, caller: str, cost: int) -> Hit:
         if self._redis and time.monotonic() >= self._redis_pauses_until:
             try:
-                return _hit(self._redis, limit, cost, kind, key)
+                return _hit_redis(self._redis, limit, kind, caller, cost)
             except StorageError:
                 self._redis_pauses_until = time.monotonic() + REDIS_PAUSE
                 log.warning("Redis does not answer: each process counts its rate limits for itself meanwhile")
-        return _hit(self._memory, limit, cost, kind, key)
+        return self._memory[kind].hit(caller, cost)
 
 
 #: The current app's limits.
 limits = cast(Limits, LocalProxy(lambda: current_app.extensions["limits"]))
 
 
-def _hit(
-    limiter: FixedWindowRateLimiter, limit: RateLimitItem, cost: int, kind: str, key: str
-) -> tuple[bool, float, int]:
-    allowed = limiter.hit(limit, kind, key, cost=cost)
-    return (allowed, *limiter.get_window_stats(limit, kind, key))
-
-
 def address_key(address: str) -> str:
-    """Return what counts as one caller: an IPv4 address, or the /64 that one holder of IPv6 addresses has at hand."""
+    """Return what counts as one caller: an IPv4 address, or the /64 that one holder of IPv6 addresses has at hand.
+
+    Proxies may add a port, and brackets. All that is no address is one caller: a client may have made it up.
+    """
+    host = address[1:].partition("]")[0] if address.startswith("[") else address
+    if host.count(":") == 1:
+        host = host.partition(":")[0]
     try:
-        parsed = ip_address(address)
-    except ValueError:  # some proxies add a port, or write what they like
-        return address[:64]
+        parsed = ip_address(host.partition("%")[0])
+    except ValueError:
+        return "unknown"
     if not isinstance(parsed, IPv6Address):
-        return address
+        return str(parsed)
     return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
+
+
+def _hit_redis(redis: FixedWindowRateLimiter, limit: RateLimitItem, kind: str, caller: str, cost: int) -> Hit:
+    allowed = redis.hit(limit, kind, caller, cost=cost)
+    if not allowed and cost > 1:  # it has been counted all the same, and one request may still fit
+        redis.storage.incr(limit.key_for(kind, caller), limit.get_expiry(), amount=-cost)
+    ends_at, remaining = redis.get_window_stats(limit, kind, caller)
+    return Hit(allowed, remaining, ends_at - time.time())
 
 
 def _redis(url: str) -> FixedWindowRateLimiter:

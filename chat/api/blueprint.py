@@ -26,6 +26,9 @@ from ..storage import Page
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 PROBLEM = "application/problem+json"
+#: Bytes of a form: the longest message with its emoji percent-encoded fits.
+MAX_FORM = 128 << 10
+MAX_FORM_FIELDS = 1000
 
 
 class Parser(FlaskParser):
@@ -35,6 +38,9 @@ class Parser(FlaskParser):
 
     def load_json(self, req: flask.Request, schema: Schema) -> Any:
         if req.mimetype == FORM:
+            form = req.get_data()
+            if len(form) > MAX_FORM or form.count(b"&") >= MAX_FORM_FIELDS:  # reading them all is what costs
+                raise ChatError(413, "body_too_large", "A form may have 128 KiB and 1,000 fields; JSON may have 1 MiB.")
             if next(iter(req.form), "").startswith("{"):  # curl -d with JSON, which calls everything a form
                 raise ChatError(415, "unsupported_media_type", "This is JSON: send `Content-Type: application/json`.")
             return MultiDictProxy(req.form, schema)

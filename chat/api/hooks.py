@@ -8,6 +8,7 @@ from flask import Flask, Response, current_app, g, request
 
 from .. import errors
 from ..auth.caller import authenticate, identity
+from ..auth.origins import REFUSAL
 from ..errors import NotFound
 from ..limits import limits
 from ..policy import Policy, policy_of
@@ -50,6 +51,8 @@ def _start() -> None:
 
 def _admit() -> None:
     """Find out who asks, and count the request; also one whose token is refused."""
+    if REFUSAL in request.environ:
+        raise request.environ[REFUSAL]
     policy = OPEN
     if request.endpoint and request.method != "OPTIONS":
         policy = policy_of(current_app.view_functions[request.endpoint])

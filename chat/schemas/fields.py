@@ -5,8 +5,10 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
-from marshmallow import fields
+from marshmallow import ValidationError, fields
 from marshmallow.validate import Range
+
+from ..errors import MAX_FIELD_ERRORS
 
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -45,8 +47,10 @@ class AnyText(fields.String):
         text: str = super()._deserialize(value, attr, data, **kwargs)
         if "\0" in text:
             raise self.make_error("null_character")
-        if not text.isascii() and any("\ud800" <= character <= "\udfff" for character in text):
-            raise self.make_error("surrogate")
+        try:
+            text.encode()
+        except UnicodeEncodeError:
+            raise self.make_error("surrogate") from None
         return text
 
 
@@ -117,7 +121,7 @@ class Sequence(Whole):
 
 
 class Items(fields.List):
-    """A list of up to `longest` items. Its length is checked before its items."""
+    """A list of up to `longest` items. Its length is checked before its items, and enough errors are enough."""
 
     default_error_messages = {"too_long": "Longer than {longest} items."}
 
@@ -126,24 +130,48 @@ class Items(fields.List):
         self.longest = longest
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
-        if isinstance(value, list) and len(value) > self.longest:
+        if not isinstance(value, list):
+            raise self.make_error("invalid")
+        if len(value) > self.longest:
             raise self.make_error("too_long", longest=self.longest)
-        return super()._deserialize(value, attr, data, **kwargs)
+        items, errors = [], {}
+        for place, item in enumerate(value):
+            try:
+                items.append(self.inner.deserialize(item, **kwargs))
+            except ValidationError as error:
+                errors[place] = error.messages
+                if len(errors) == MAX_FIELD_ERRORS:
+                    break
+        if errors:
+            raise ValidationError(errors)  # type: ignore[arg-type]  # nested messages, as the original's
+        return items
 
 
 class Mapping(fields.Dict):
-    """An object of up to `longest` keys. Its length is checked before its contents."""
+    """An object of up to `longest` keys. Its length is checked before its contents, and enough errors are enough."""
 
     default_error_messages = {"too_long": "More than {longest} keys."}
 
-    def __init__(self, *, longest: int, **kwargs: Any) -> None:
-        super().__init__(**_described(kwargs, maxProperties=longest))
-        self.longest = longest
+    def __init__(self, *, keys: fields.Field[Any], values: fields.Field[Any], longest: int, **kwargs: Any) -> None:
+        super().__init__(keys, values, **_described(kwargs, maxProperties=longest))
+        self.keys, self.values, self.longest = keys, values, longest
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if isinstance(value, dict) and len(value) > self.longest:
+        if not isinstance(value, dict):
+            raise self.make_error("invalid")
+        if len(value) > self.longest:
             raise self.make_error("too_long", longest=self.longest)
-        return super()._deserialize(value, attr, data, **kwargs)
+        entries, errors = {}, {}
+        for key, inner in value.items():
+            try:
+                entries[self.keys.deserialize(key)] = self.values.deserialize(inner)
+            except ValidationError as error:
+                errors[key] = error.messages
+                if len(errors) == MAX_FIELD_ERRORS:
+                    break
+        if errors:
+            raise ValidationError(errors)
+        return entries
 
 
 def _described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -118,12 +118,21 @@ def test_limits_that_are_set_hold_in_both_modes_and_empty_ones_nowhere() -> None
 
 def test_white_space_and_empty_lines_of_a_file_do_no_harm() -> None:
     config = Config.from_env({"PORT": " 8080 ", "HOST": "", "DATABASE_URL": " ", "CORS_ORIGINS": ""})
-    assert (config.port, config.host, config.storage, config.origins) == (8080, "127.0.0.1", "embedded", "*")
+    assert (config.port, config.host, config.storage, config.origins) == (8080, "127.0.0.1", "embedded", [])
 
 
 def test_words_may_be_written_in_any_case() -> None:
     config = Config.from_env({"AUTH_MODE": "Open", "LOG_LEVEL": "INFO", "LOG_FORMAT": "JSON"})
     assert (config.auth_mode, config.log_level, config.log_format) == ("open", "info", "json")
+
+
+def test_any_origin_may_call_where_a_token_is_needed_and_none_by_default_where_not() -> None:
+    assert Config.from_env(SIGNED).origins == "*"
+    assert Config.from_env({}).origins == []
+
+
+def test_hosts_are_a_list() -> None:
+    assert Config.from_env({"ALLOWED_HOSTS": "chat.local, 10.0.0.7,,"}).hosts == ["chat.local", "10.0.0.7"]
 
 
 def test_origins_are_a_list_or_everyone() -> None:
@@ -166,6 +175,11 @@ WRONG: list[tuple[dict[str, str], str]] = [
     ({"CORS_ORIGINS": "https://*.example.com"}, "CORS_ORIGINS"),
     ({"CORS_ORIGINS": "https://app.example.com/chat"}, "CORS_ORIGINS"),
     ({"CORS_ORIGINS": ","}, "CORS_ORIGINS"),
+    ({"ALLOWED_HOSTS": "https://chat.example.com"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "chat.example.com:3000"}, "ALLOWED_HOSTS"),
+    ({"ALLOWED_HOSTS": "*"}, "ALLOWED_HOSTS"),
+    ({"CONVERSATION_MESSAGES": "101"}, "CONVERSATION_MESSAGES"),
+    ({"CONVERSATION_MESSAGES": "-1"}, "CONVERSATION_MESSAGES"),
     ({"DATABASE_URL": "mysql://localhost/chat"}, "DATABASE_URL"),
     ({"DATABASE_URL": "localhost"}, "DATABASE_URL"),
     ({"SUPABASE_PROJECT_URL": "abc.supabase.co", "SUPABASE_SERVICE_ROLE_KEY": "key"}, "SUPABASE_PROJECT_URL"),

@@ -21,6 +21,7 @@ LAYERS = [
     {"storage"},
     {"auth", "limits", "logs", "embedded"},
     {"schemas", "config", "extensions"},
+    {"config_checks"},
     {"errors", "policy"},
     {"__init__"},
 ]

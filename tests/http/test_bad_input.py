@@ -87,6 +87,8 @@ def values_for(payload: Payload, field: fields.Field[Any]) -> list[Any]:
     if payload.location == "json":
         return values
     written = dict.fromkeys(str(value) for value in values if type(value) in (str, int))
+    if payload.location == "form":
+        written.pop("x" * 1_000_000)  # more than a form may be: see test_large_bodies.py
     # Half of a surrogate pair cannot be written in UTF-8.
     return [value.encode(errors="replace").decode() for value in written]
 
@@ -104,10 +106,13 @@ def test_every_field_with_every_value(world: World, payload: Payload, subtests: 
         before = world.stored()
         for value in values_for(payload, field):
             with subtests.test(field=name, value=f"{value!r:.60}"):
-                response = payload.send(world, world.example(payload.endpoint) | {name: value})
+                example = world.example(payload.endpoint)
+                if name == "cursor":
+                    del example["since"]  # one or the other
+                response = payload.send(world, example | {name: value})
                 if acceptable(field, name, value):
                     assert response.status_code == 200, response.text
-                    if isinstance(field, Text):
+                    if isinstance(field, Text) and name != "cursor":
                         assert value is None or (value.strip() if field.trim else value) in texts(response.json)
                     before = world.stored()
                 else:

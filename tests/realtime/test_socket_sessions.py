@@ -172,7 +172,7 @@ def test_in_open_mode_too_a_user_has_so_many_sockets_and_no_more(make_server: Ca
 
 
 def test_the_origins_of_the_settings_hold_for_sockets_too(make_server: Callable[..., Server]) -> None:
-    server = make_server(CORS_ORIGINS="https://app.example.com")
+    server = make_server(**TOKEN_MODE, CORS_ORIGINS="https://app.example.com")
     http = urllib3.PoolManager(retries=False)
     handshake = f"{server.url}/socket.io/?EIO=4&transport=polling"
     own = server.url

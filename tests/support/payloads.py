@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields
-from marshmallow.validate import Length, Range
+from marshmallow.validate import Range
 from werkzeug.test import TestResponse
 
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Id, Text, Time, Whole
+from chat.schemas.fields import AnyText, Id, Items, Mapping, Text, Time, Whole
 from tests.support.client import Api
 
 Example = dict[str, Any]
@@ -142,8 +142,7 @@ def beyond(field: fields.Field[Any]) -> list[Any]:
         case Whole():
             least, most = limits(field)
             return [least - 1, most + 1, str(least - 1), str(most + 1), least, most, str(most)]
-        case fields.List() | fields.Dict():
-            (length,) = (each for each in field.validators if isinstance(each, Length))
-            names = [f"00000000-0000-4000-8000-{number:012}" for number in range(length.max + 1)]
-            return [names if isinstance(field, fields.List) else dict.fromkeys(names, 1)]
+        case Items() | Mapping():
+            names = [f"00000000-0000-4000-8000-{number:012}" for number in range(field.longest + 1)]
+            return [names if isinstance(field, Items) else dict.fromkeys(names, 1)]
     return []

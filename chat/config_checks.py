@@ -1,0 +1,105 @@
+"""The checks of the settings. Each raises `ConfigError`: one sentence for the operator, naming the variable."""
+
+import re
+from math import inf
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import jwt
+
+from .errors import ConfigError
+
+if TYPE_CHECKING:
+    from .config import Config
+
+#: Settings that are one of a few words, in any case; an empty one means the default.
+CHOICES = {
+    "auth_mode": ("open", "token", ""),
+    "signup": ("open", "closed", ""),
+    "log_level": ("debug", "info", "warning", "error"),
+    "log_format": ("text", "json"),
+}
+#: Numbers that must be more than zero.
+POSITIVE = ("storage_pool_size", "storage_timeout", "access_token_ttl", "max_sessions_per_user", "max_queued_bytes")
+#: Numbers in a range, both ends included.
+RANGES = {
+    "port": (0, 65535),
+    "conversation_messages": (0, 100),
+    "trusted_proxies": (0, 100),
+    "max_connections_per_address": (0, 1 << 20),
+}
+
+ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
+#: A name, or an IPv4 or IPv6 address.
+HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
+
+
+def check(config: "Config") -> None:
+    """Raise `ConfigError` when a setting, or a combination of them, cannot be used."""
+    for name, words in CHOICES.items():
+        if getattr(config, name) not in words:
+            allowed = " or ".join(filter(None, words))
+            raise ConfigError(f"{name.upper()} must be {allowed}, not {getattr(config, name)!r}.")
+    for name, (least, most) in RANGES.items():
+        if not least <= getattr(config, name) <= most:
+            raise ConfigError(f"{name.upper()} must be between {least} and {most}, not {getattr(config, name)}.")
+    for name in POSITIVE:
+        if not 0 < getattr(config, name) < inf:
+            raise ConfigError(f"{name.upper()} must be more than zero.")
+    _check_access(config)
+    _check_storage(config)
+
+
+def _check_access(config: "Config") -> None:
+    if config.jwt_secret and len(config.jwt_secret.encode()) < 32:
+        raise ConfigError("JWT_SECRET must be at least 32 bytes long; `openssl rand -hex 32` makes one.")
+    if config.jwt_secret and not _is_hmac_secret(config.jwt_secret):
+        raise ConfigError("JWT_SECRET must be a secret text, not a key; JWT_JWKS_URL is where keys come from.")
+    if config.jwt_jwks_url and not _is_url(config.jwt_jwks_url, "http", "https"):
+        raise ConfigError("JWT_JWKS_URL must be the address of a key set and start with https://.")
+    if config.redis_url and not _is_url(config.redis_url, "redis", "rediss"):
+        raise ConfigError("REDIS_URL must start with redis:// or rediss://, as in redis://localhost:6379.")
+    if config.cors_origins and not (config.origins and all(map(ORIGIN.fullmatch, set(config.origins) - {"*"}))):
+        raise ConfigError(
+            "CORS_ORIGINS must be * or origins like https://app.example.com, separated by commas, "
+            f"not {config.cors_origins!r}."
+        )
+    if not all(map(HOST.fullmatch, config.hosts)):
+        raise ConfigError(
+            "ALLOWED_HOSTS must be names like chat.example.com, without a port, separated by commas, "
+            f"not {config.allowed_hosts!r}."
+        )
+
+
+def _check_storage(config: "Config") -> None:
+    if config.database_url and not config.database_url.startswith(("postgres://", "postgresql://")):
+        raise ConfigError("DATABASE_URL must start with postgres:// or postgresql://.")
+    if config.supabase_project_url and not _is_url(config.supabase_project_url, "http", "https"):
+        raise ConfigError("SUPABASE_PROJECT_URL must start with https://, as in https://<project>.supabase.co.")
+    if config.storage == "supabase" and not config.supabase_service_role_key:
+        raise ConfigError(
+            "SUPABASE_SERVICE_ROLE_KEY is missing: the tables are closed to the public anon key, which everyone "
+            "who has your app can read, so the server needs the service_role key (Supabase: Project Settings, API "
+            "keys)."
+        )
+    if config.storage == "embedded" and (config.supabase_public_anon or config.supabase_service_role_key):
+        raise ConfigError(
+            "SUPABASE_PROJECT_URL is missing: a Supabase key alone does not say which project to use; set it and "
+            "SUPABASE_SERVICE_ROLE_KEY, or remove the key to use the embedded database."
+        )
+
+
+def _is_url(text: str, *schemes: str) -> bool:
+    try:
+        parts = urlsplit(text)
+        return parts.scheme in schemes and bool(parts.hostname) and parts.port != 0  # `port` raises for what is none
+    except ValueError:
+        return False
+
+
+def _is_hmac_secret(text: str) -> bool:
+    try:
+        jwt.encode({}, text, "HS256")
+    except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone
+        return False
+    return True
