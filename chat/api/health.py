@@ -31,7 +31,7 @@ class Readiness:
             if time.monotonic() - self._asked_at >= INTERVAL:
                 self._failure = None
                 try:
-                    storage.get_schema()
+                    storage.check_ready()
                 except Exception as error:
                     self._failure = error
                 self._asked_at = time.monotonic()
@@ -55,7 +55,7 @@ def alive() -> Response:
 @public()
 @budget(None)
 def ready() -> Response:
-    """Check that the database answers, or did less than a second ago; 503 when it does not."""
+    """Check that the database answers and takes writes, or did less than a second ago; 503 when it does not."""
     readiness: Readiness = current_app.extensions["readiness"]
     readiness.check()
     return answer({"status": "ok"})

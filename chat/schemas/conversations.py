@@ -72,6 +72,6 @@ class ListConversationsSchema(Schema):
     message_limit = Whole(
         0,
         100,
-        metadata={"description": "How many of its newest messages each conversation carries. Default: a setting."},
+        metadata={"description": "Newest messages that each conversation carries. Default: a setting."},
     )
     before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})
