@@ -97,7 +97,7 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in args.items()}
+        values = {name: _adapt(value) for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
@@ -170,6 +170,12 @@ def _statement(function: str, names: tuple[str, ...]) -> SQL:
     """Return the statement that calls a function with named arguments; PostgreSQL chooses a function by them."""
     arguments = ", ".join(f"{name} => %({name})s" for name in names)
     return SQL(f"select public.{function}({arguments})::text")  # type: ignore[arg-type]
+
+
+def _adapt(value: Any) -> Any:
+    """Return an argument as psycopg passes it: objects, and lists of objects, as `jsonb`, other lists as arrays."""
+    first = value[0] if isinstance(value, list) and value else value
+    return Jsonb(value) if isinstance(first, dict) else value
 
 
 def _failure(error: psycopg.Error) -> Exception:
