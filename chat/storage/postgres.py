@@ -55,9 +55,9 @@ class Connection(psycopg.Connection[Any]):
         try:
             self.cancel_safe(timeout=CANCEL_TIMEOUT)
             return super().wait(gen, interval, CANCEL_TIMEOUT)
-        except (psycopg.errors._WaitTimeout, psycopg.errors.CancellationTimeout, psycopg.OperationalError) as error:
-            if isinstance(error, psycopg.errors.QueryCanceled):
-                raise
+        except psycopg.errors.QueryCanceled:
+            raise
+        except psycopg.OperationalError:  # it does not answer to this either
             self.close()
             raise psycopg.errors.QueryCanceled("no answer in time") from None
 

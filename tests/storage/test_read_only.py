@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from chat.auth import Caller
 from chat.embedded.cluster import within
 from chat.errors import StorageReadOnly, StorageUnavailable
 from chat.storage import Storage
@@ -25,14 +26,26 @@ REFUSE = """
 """
 
 
+def send_one(storage: Storage, caller: Caller, conversation_id: str) -> None:
+    storage.send_message(caller, conversation_id, {"message": "hello"})
+
+
+def send_batch(storage: Storage, caller: Caller, conversation_id: str) -> None:
+    send = {"user_id": caller.user_id, "conversation_id": conversation_id, "message": "hello"}
+    storage.send_messages([send, send])
+
+
+@pytest.mark.parametrize("send", [send_one, send_batch])
 @pytest.mark.parametrize("code", ["53100", "25006"])
-def test_a_database_that_refuses_writes_is_not_ready_until_it_takes_one(storage: Storage, sql: Sql, code: str) -> None:
+def test_a_database_that_refuses_writes_is_not_ready_until_it_takes_one(
+    storage: Storage, sql: Sql, code: str, send: Callable[[Storage, Caller, str], None]
+) -> None:
     ann, *_ = make_users(storage, "ann")
     id = make_conversation(storage, ann)
     storage.check_ready()
     sql(REFUSE.format(code=code))
     with pytest.raises(StorageReadOnly) as refused:
-        storage.send_message(ann, id, {"message": "hello"})
+        send(storage, ann, id)
     assert (refused.value.status, refused.value.code) == (503, "storage_unavailable")
     assert "No space left on device" in str(refused.value.__cause__)
     with pytest.raises(StorageReadOnly):
@@ -41,7 +54,7 @@ def test_a_database_that_refuses_writes_is_not_ready_until_it_takes_one(storage:
     with pytest.raises(StorageReadOnly):
         storage.check_ready()
     sql("drop trigger refuse on messages")
-    storage.send_message(ann, id, {"message": "hello"})
+    send(storage, ann, id)
     storage.check_ready()
 
 
