@@ -16,13 +16,16 @@ from ..schemas.fields import parse_id
 
 log = logging.getLogger(__name__)
 
-#: What browsers are told about every answer; the pages here need nothing from elsewhere.
+#: Headers of every answer. Our pages load nothing from other origins.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
     "Referrer-Policy": "no-referrer",
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
 }
+
+#: Characters of a path in the log.
+LONGEST_PATH = 200
 
 #: What the router answers by itself: 404, 405, a browser's preflight.
 OPEN = Policy(is_public=True, reads_token=False, budget=None)
@@ -37,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def spend(kind: str, cost: int = 1) -> None:
-    """Count the request against its sender's limit: the user's where a token says who it is, else the address's.
+    """Count the request against the limit of the token's user or, without a token, of the address.
 
     Raises 429 rate_limited.
     """
@@ -50,7 +53,7 @@ def _start() -> None:
 
 
 def _admit() -> None:
-    """Find out who asks, and count the request; also one whose token is refused."""
+    """Authenticate the caller and count the request, also when its token is refused."""
     if REFUSAL in request.environ:
         raise request.environ[REFUSAL]
     policy = OPEN
@@ -82,8 +85,8 @@ def _finish(response: Response) -> Response:
     if g.get("budget"):
         response.headers.update(g.budget.headers)
     if log.isEnabledFor(logging.INFO):
-        # Quoted: a line break in a path or a method must not start a line of the log.
-        method, path = quote(request.method[:20]), quote(request.path)
+        # Clients may send anything as a method or a path.
+        method, path = quote(request.method[:20]), quote(request.path)[:LONGEST_PATH]
         took = (time.perf_counter() - g.started_at) * 1000
         log.info("%s %s %d %.1f ms [%s]", method, path, response.status_code, took, errors.request_id())
     return response

@@ -14,7 +14,7 @@ from abc import abstractmethod
 from ...errors import StorageReadOnly
 from .calls import Change, Page, to_error
 from .conversations import Audience, Conversations
-from .jobs import Job, Jobs
+from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
@@ -22,7 +22,7 @@ from .sync import Sync
 from .tokens import Revocation, Tokens
 from .users import Users
 
-__all__ = ["Audience", "Change", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+__all__ = ["Audience", "Change", "ClaimedJobs", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
 
 #: Seconds for which a refused write counts. Not for ever: who is not ready gets no writes, by which to find out.
 REFUSED_WRITE_COUNTS = 30.0
