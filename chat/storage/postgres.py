@@ -55,9 +55,9 @@ class Connection(psycopg.Connection[Any]):
         try:
             self.cancel_safe(timeout=CANCEL_TIMEOUT)
             return super().wait(gen, interval, CANCEL_TIMEOUT)
-        except (psycopg.errors._WaitTimeout, psycopg.errors.CancellationTimeout, psycopg.OperationalError) as error:
-            if isinstance(error, psycopg.errors.QueryCanceled):
-                raise
+        except psycopg.errors.QueryCanceled:
+            raise
+        except psycopg.OperationalError:  # it does not answer to this either
             self.close()
             raise psycopg.errors.QueryCanceled("no answer in time") from None
 
@@ -97,7 +97,7 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if _is_object(value) else value for name, value in args.items()}
+        values = {name: _adapt(value) for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
@@ -165,16 +165,17 @@ def _readable(database_url: str) -> str:
     return database_url
 
 
-def _is_object(value: Any) -> bool:
-    """Whether this is a parameter of the type jsonb: an object, or objects in a list; other lists are arrays."""
-    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
-
-
 @cache
 def _statement(function: str, names: tuple[str, ...]) -> SQL:
     """Return the statement that calls a function with named arguments; PostgreSQL chooses a function by them."""
     arguments = ", ".join(f"{name} => %({name})s" for name in names)
     return SQL(f"select public.{function}({arguments})::text")  # type: ignore[arg-type]
+
+
+def _adapt(value: Any) -> Any:
+    """Return an argument as psycopg passes it: objects, and lists of objects, as `jsonb`, other lists as arrays."""
+    first = value[0] if isinstance(value, list) and value else value
+    return Jsonb(value) if isinstance(first, dict) else value
 
 
 def _failure(error: psycopg.Error) -> Exception:

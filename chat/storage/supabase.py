@@ -1,7 +1,6 @@
 """The driver for a Supabase project without a database password: supabase-py, one `rpc` for each call."""
 
 import logging
-from math import inf
 from typing import Any
 
 import httpx
@@ -55,7 +54,7 @@ class SupabaseStorage(Storage):
     def open(self) -> None:
         found, wanted = self._deployed_schema(), migrations()
         named = f"The chat schema in this Supabase project is version {found['version']}"
-        if found["version"] > wanted.version and (found["oldest_code"] or inf) > wanted.version:
+        if found["version"] > wanted.version and not wanted.is_served_by(found):
             raise StartupError(
                 f"{named} and this release needs {wanted.version}: the project belongs to a newer release; "
                 "upgrade the server."
@@ -88,7 +87,9 @@ class SupabaseStorage(Storage):
             found = self.get_schema()
             return {**found, "version": int(found["version"])}
         except FunctionMissing:
-            raise StartupError(f"The chat schema is not in this Supabase project yet: {PASTE}") from None
+            raise StartupError(
+                f"The chat schema is not in this Supabase project yet, or is of the first release: {PASTE}"
+            ) from None
         except KeyRefused as error:
             raise StartupError(f"The Supabase project at {self._url} refused the key ({error}): {RIGHT_KEY}.") from None
         except StorageUnavailable as error:

@@ -73,7 +73,7 @@ def sql(method: Method) -> Method:
         except StorageReadOnly:
             self.refused_write_at = time.monotonic()
             raise
-        if returned is Change:
+        if returned in (Change, list[Change | ChatError]):
             self.refused_write_at = None
         return read(text)
 
