@@ -22,6 +22,7 @@ from chat.storage import Storage
 from chat.storage.postgres import PostgresStorage
 from chat.storage.supabase import SupabaseStorage
 from tests.support.client import Api
+from tests.support.documented import check_answers
 from tests.support.gateway import SCRATCH, Gateway, storage_on
 from tests.support.identity import SECRET
 from tests.support.node import JavaScriptDevice, install
@@ -160,6 +161,7 @@ def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     def make(**settings: Any) -> Flask:
         settings = {"auth_mode": "open", "log_level": "warning", "database_url": database_url} | settings
         app = create_app(Config(**settings).checked())
+        check_answers(app)
         app.extensions["storage"].open()
         apps.append(app)
         return app

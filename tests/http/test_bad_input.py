@@ -13,7 +13,7 @@ from marshmallow import fields
 
 from chat.schemas.fields import Id, Text
 from tests.support.answers import problem, refuses
-from tests.support.payloads import PAYLOADS, Payload, World, acceptable, beyond
+from tests.support.catalogue import PAYLOADS, Route, World, acceptable, beyond
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -81,7 +81,7 @@ def texts(value: Any) -> set[str]:
     return set().union(*map(texts, inner))
 
 
-def values_for(payload: Payload, field: fields.Field[Any]) -> list[Any]:
+def values_for(payload: Route, field: fields.Field[Any]) -> list[Any]:
     """Return what to try in a field: everything in JSON, only texts and numbers (as text) elsewhere."""
     values = VALUES + beyond(field)
     if payload.location == "json":
@@ -96,17 +96,17 @@ def values_for(payload: Payload, field: fields.Field[Any]) -> list[Any]:
 def test_every_example_is_served(world: World, subtests: pytest.Subtests) -> None:
     for payload in PAYLOADS:
         with subtests.test(payload=str(payload)):
-            response = payload.send(world, world.example(payload.endpoint))
+            response = payload.send(world, payload.example(world))
             assert response.status_code == 200, response.text
 
 
 @pytest.mark.parametrize("payload", PAYLOADS, ids=str)
-def test_every_field_with_every_value(world: World, payload: Payload, subtests: pytest.Subtests) -> None:
+def test_every_field_with_every_value(world: World, payload: Route, subtests: pytest.Subtests) -> None:
     for name, field in payload.schema.fields.items():
         before = world.stored()
         for value in values_for(payload, field):
             with subtests.test(field=name, value=f"{value!r:.60}"):
-                example = world.example(payload.endpoint)
+                example = payload.example(world)
                 if name == "cursor":
                     del example["since"]  # one or the other
                 response = payload.send(world, example | {name: value})
@@ -124,7 +124,7 @@ def test_every_field_missing(world: World, subtests: pytest.Subtests) -> None:
     for payload in PAYLOADS:
         for name in payload.schema.fields:
             with subtests.test(payload=str(payload), field=name):
-                content = world.example(payload.endpoint)
+                content = payload.example(world)
                 content.pop(name, None)
                 before = world.stored()
                 response = payload.send(world, content)
@@ -142,7 +142,7 @@ def test_an_unknown_user_is_404(world: World, subtests: pytest.Subtests) -> None
             many = isinstance(field, fields.List) and isinstance(field.inner, Id)
             if many or isinstance(field, Id):
                 with subtests.test(payload=str(payload), field=name):
-                    content = world.example(payload.endpoint) | {name: [world.bob, UNKNOWN] if many else UNKNOWN}
+                    content = payload.example(world) | {name: [world.bob, UNKNOWN] if many else UNKNOWN}
                     problem(payload.send(world, content), 404, "user_not_found")
                     assert world.stored() == before
 
@@ -153,9 +153,9 @@ def test_a_conversation_that_is_none_or_unknown_or_someone_elses_is_404(
     before = world.stored()
     none = ("x", "1", "%00", "%ff", "%F0%9F%98%80", "x" * 10_000, "null", world.conversation + "0")
     for payload in PAYLOADS:
-        if "<id:conversation_id>" in payload.path:
+        if payload.has_conversation:
             with subtests.test(payload=str(payload)):
-                example = world.example(payload.endpoint)
+                example = payload.example(world)
                 for conversation in (UNKNOWN, world.hidden, world.ann, *none):
                     problem(payload.send(world, example, conversation), 404, "conversation_not_found")
                 problem(payload.send(world, example | {"user_id": world.eve}), 404, "conversation_not_found")
@@ -166,4 +166,4 @@ def test_an_unknown_field_is_ignored(world: World, subtests: pytest.Subtests) ->
     more = {"unknown": "x", "id": UNKNOWN, "__proto__": "x", "": "x", "a\0": "x"}
     for payload in PAYLOADS:
         with subtests.test(payload=str(payload)):
-            assert payload.send(world, world.example(payload.endpoint) | more).status_code == 200
+            assert payload.send(world, payload.example(world) | more).status_code == 200

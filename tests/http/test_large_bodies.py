@@ -12,8 +12,8 @@ from chat.schemas import events
 from chat.schemas import fields as ours
 from chat.schemas.fields import Items, Mapping
 from tests.support.answers import problem
+from tests.support.catalogue import BODIES
 from tests.support.client import Api
-from tests.support.payloads import BODIES
 from tests.support.raw import RawPolling, RawWebSocket
 from tests.support.server import Server
 

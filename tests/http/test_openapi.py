@@ -1,146 +1,249 @@
 """The OpenAPI document: every route is in it, and answers as it says."""
 
 import re
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from flask import Flask
 from flask.testing import FlaskClient
+from marshmallow import RAISE
+from openapi_spec_validator import validate
 
-from chat.auth import PUBLIC_ENDPOINTS
-from tests.support.client import Api
+from chat.api.answers import HEADERS
+from chat.api.openapi import arguments_of, error_codes, response_schema
+from chat.errors import CODES, by_status
+from chat.policy import policy_of
+from chat.schemas.base import Schema
+from tests.support.catalogue import ROUTES, World
+from tests.support.identity import SECRET, bearer
+from tests.support.json_schema import closed, errors, lookup, references
 
 FORM = "application/x-www-form-urlencoded"
+JSON = "application/json"
+PROBLEM = "application/problem+json"
+#: Served routes that are no operations: files.
+FILES = {"static"}
+
+Document = dict[str, Any]
 
 
 @pytest.fixture
-def document(client: FlaskClient) -> dict[str, Any]:
+def document(client: FlaskClient) -> Document:
     return client.get("/openapi.json").json
 
 
-def operations(document: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return path, method and operation of everything in the document."""
-    methods = ("get", "put", "post", "delete", "patch")
-    return [(path, name, item[name]) for path, item in document["paths"].items() for name in methods if name in item]
+@pytest.fixture
+def token_client(make_app: Callable[..., Flask]) -> FlaskClient:
+    """A client of a server in token mode, where each kind of request has a limit."""
+    return make_app(auth_mode="token", jwt_secret=SECRET).test_client()
 
 
-def references(value: Any) -> set[str]:
-    """Return everything that a part of the document refers to."""
-    if isinstance(value, dict):
-        own = {value["$ref"]} if isinstance(value.get("$ref"), str) else set()
-        return own.union(*map(references, value.values()))
-    return set().union(*map(references, value)) if isinstance(value, list) else set()
+def operations(document: Document) -> dict[str, Document]:
+    """Return the operations of the document by their ids."""
+    found = [operation for path in document["paths"].values() for name, operation in path.items() if name in METHODS]
+    by_id = {operation["operationId"]: operation for operation in found}
+    assert len(by_id) == len(found)
+    return by_id
 
 
-def test_every_route_is_in_the_document_and_nothing_else(app: Flask, document: dict[str, Any]) -> None:
+METHODS = ("get", "put", "post", "delete", "patch")
+
+
+def views(app: Flask) -> dict[str, Any]:
+    """Return the views of the operations by their ids."""
+    return {name.rpartition(".")[2]: view for name, view in app.view_functions.items() if name not in FILES}
+
+
+def parameters(document: Document, operation: Document) -> list[Document]:
+    """Return the parameters of an operation, references followed."""
+    found = operation.get("parameters", [])
+    return [lookup(document, each["$ref"]) if "$ref" in each else each for each in found]
+
+
+@pytest.mark.parametrize("auth_mode", ["open", "token"])
+def test_the_document_is_valid(make_app: Callable[..., Flask], auth_mode: str) -> None:
+    document = make_app(auth_mode=auth_mode, jwt_secret=SECRET).test_client().get("/openapi.json").json
+    assert document["openapi"] == "3.1.0"
+    validate(document)
+    for reference in references(document):
+        assert lookup(document, reference), reference
+
+
+def test_every_route_is_in_the_document_and_nothing_else(app: Flask, document: Document) -> None:
     routes = {
         (re.sub(r"<(\w+:)?(\w+)>", r"{\2}", rule.rule), method.lower())
         for rule in app.url_map.iter_rules()
-        if rule.endpoint not in ("static", "api-docs.openapi_json")
+        if rule.endpoint not in FILES
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
-    assert {(path, method) for path, method, _ in operations(document)} == routes
+    assert {(path, name) for path, item in document["paths"].items() for name in item if name in METHODS} == routes
+    assert operations(document).keys() == views(app).keys()
 
 
-def test_the_document_has_what_openapi_3_asks_for(document: dict[str, Any]) -> None:
-    assert re.fullmatch(r"3\.\d\.\d", document["openapi"])
-    assert document["info"].keys() >= {"title", "version"}
-    known = {tag["name"] for tag in document["tags"]}
-    for path, method, operation in operations(document):
-        where = f"{method} {path}"
-        assert operation["summary"].endswith((".", "!")), where
-        assert set(operation["tags"]) <= known, where
-        named = set(re.findall(r"\{(\w+)\}", path))
-        parameters = document["paths"][path].get("parameters", []) + operation.get("parameters", [])
-        assert {each["name"] for each in parameters if each["in"] == "path"} == named, where
-        for each in parameters:
-            assert each.keys() >= {"name", "in", "schema"}, where
-            assert each["in"] in ("path", "query"), where
-            assert each["in"] != "path" or each["required"] is True, where
-        assert len({(each["in"], each["name"]) for each in parameters}) == len(parameters), where
-        assert "200" in operation["responses"], where
-        for response in operation["responses"].values():
-            assert response.keys() >= {"description"} or response.keys() == {"$ref"}, where
-        for content in operation.get("requestBody", {}).get("content", {}).values():
-            assert content["schema"], where
+def test_every_operation_is_described(document: Document) -> None:
+    tags = {tag["name"]: tag["description"] for tag in document["tags"]}
+    assert all(text.endswith(".") for text in tags.values())
+    for name, operation in operations(document).items():
+        assert operation["summary"].endswith("."), name
+        assert set(operation["tags"]) <= tags.keys(), name
+        for parameter in parameters(document, operation):
+            assert parameter["in"] in ("path", "query", "header"), name
 
 
-def test_every_answer_of_the_document_has_a_schema(document: dict[str, Any]) -> None:
-    for path, method, operation in operations(document):
-        (kind, content), *_ = operation["responses"]["200"]["content"].items()
-        assert kind == ("text/html" if path == "/" else "application/json"), f"{method} {path}"
-        assert content["schema"], f"{method} {path}"
+def test_the_errors_of_an_operation_are_those_of_its_policy_each_with_its_text(app: Flask, document: Document) -> None:
+    for name, operation in operations(document).items():
+        expected = by_status(error_codes(views(app)[name], is_open=True))
+        documented = {int(status): body for status, body in operation["responses"].items() if status.isdigit()}
+        assert documented.keys() == {200} | expected.keys(), name
+        for status, codes in expected.items():
+            content = documented[status]["content"][PROBLEM]
+            assert lookup(content, "schema/allOf")[1]["properties"]["code"]["enum"] == codes
+            assert list(content["examples"]) == codes
+            for code in codes:
+                example = lookup(document, content["examples"][code]["$ref"])["value"]
+                assert (example["code"], example["status"]) == (code, status)
+                assert example["detail"] == CODES[code][1]
+                assert CODES[code][1] in documented[status]["description"]
+                assert errors(closed(document), content["schema"], example) == []
 
 
-def test_every_operation_describes_its_errors_as_problems(document: dict[str, Any]) -> None:
-    for path, method, operation in operations(document):
-        responses = operation["responses"]
-        assert "default" in responses, f"{method} {path}"
-        for status in responses.keys() - {"200"}:
-            name = responses[status]["$ref"].rpartition("/")[2]
-            (content,) = document["components"]["responses"][name]["content"].items()
-            assert content == ("application/problem+json", {"schema": {"$ref": "#/components/schemas/Problem"}})
+@pytest.mark.parametrize("auth_mode", ["open", "token"])
+def test_the_document_says_which_operations_need_a_token(make_app: Callable[..., Flask], auth_mode: str) -> None:
+    """A call without a token is served, or refused, as the document says."""
+    app = make_app(auth_mode=auth_mode, jwt_secret=SECRET)
+    document = app.test_client().get("/openapi.json").json
+    assert document["components"]["securitySchemes"]["bearer"]["scheme"] == "bearer"
+    assert document["security"] == ([{}, {"bearer": []}] if auth_mode == "open" else [{"bearer": []}])
+    by_id = operations(document)
+    needs_token = {name for name, each in by_id.items() if each["security"] == [{"bearer": []}]}
+    ignores_token = {name for name, each in by_id.items() if each["security"] == []}
+    refused = set()
+    for route in ROUTES:
+        content = {
+            "user_id": "00000000-0000-4000-8000-000000000000",
+            "owner_id": "00000000-0000-4000-8000-000000000000",
+        }
+        kind = "query_string" if route.location == "query" else "json"
+        path = re.sub("<[^>]*>", "00000000-0000-4000-8000-000000000000", route.path)
+        with app.test_client().open(path, method=route.method, **{kind: content}) as response:
+            if response.status_code == 401:
+                refused.add(route.endpoint.rpartition(".")[2])
+    assert needs_token == refused
+    assert ignores_token == {"home", "openapi", "asyncapi", "alive", "ready"}
+    assert by_id["create_user"]["security"] == [{}, {"bearer": []}]
 
 
-def test_what_needs_no_token_says_so(app: Flask, document: dict[str, Any]) -> None:
-    assert document["security"] == [{"bearer": []}]
-    assert "bearer" in document["components"]["securitySchemes"]
-    without = {operation["tags"][0] for _, _, operation in operations(document) if "security" in operation}
-    assert without == {endpoint.split(".")[0] for endpoint in PUBLIC_ENDPOINTS} - {"static", "api-docs"}
+def test_unknown_fields_are_not_refused_by_the_document(document: Document) -> None:
+    def walk(value: Any) -> None:
+        if isinstance(value, dict):
+            assert value.get("additionalProperties") is not False
+            for inner in value.values():
+                walk(inner)
+        elif isinstance(value, list):
+            for inner in value:
+                walk(inner)
+
+    walk(document)
 
 
-def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
-    found = references(document)
-    components = {
-        f"#/components/{kind}/{name}"
-        for kind in ("schemas", "responses", "parameters")
-        for name in document["components"].get(kind, {})
-    }
-    assert found <= components
-
-
-def test_forms_are_documented_where_they_are_accepted(client: FlaskClient, document: dict[str, Any]) -> None:
-    for path, method, operation in operations(document):
+def test_forms_are_documented_where_they_are_accepted(document: Document) -> None:
+    for name, operation in operations(document).items():
         if "requestBody" in operation:
             content = operation["requestBody"]["content"]
-            assert content.keys() >= {"application/json"}
-            if path != "/sync":  # its `since` is an object
-                assert content[FORM] == content["application/json"], f"{method} {path}"
+            if name == "sync":  # its `since` is an object
+                assert content.keys() == {JSON}
+            else:
+                assert content[FORM] == content[JSON], name
 
 
-def test_the_limits_of_the_contract_are_in_the_document(document: dict[str, Any]) -> None:
+def test_the_limits_of_the_contract_are_in_the_document(document: Document) -> None:
     schemas = document["components"]["schemas"]
     username = schemas["CreateUser"]["properties"]["username"]
     assert (username["minLength"], username["maxLength"]) == (1, 255)
     assert schemas["SendMessage"]["properties"]["message"]["maxLength"] == 10_000
+    assert schemas["SendMessage"]["properties"]["client_id"]["type"] == ["string", "null"]
     assert schemas["CreateConversation"]["properties"]["participant_ids"]["maxItems"] == 1000
     assert schemas["CreateConversation"]["required"] == ["group_name", "participant_ids"]
+    assert schemas["Sync"]["properties"]["since"]["maxProperties"] == 10_000
     assert schemas["User"]["properties"]["id"]["format"] == "uuid"
     assert schemas["User"]["properties"]["created_at"]["format"] == "date-time"
 
 
-def test_answers_have_the_fields_of_the_document_and_no_others(
-    client: FlaskClient, api: Api, document: dict[str, Any]
-) -> None:
-    ann, bob = api.users("ann", "bob")
-    conversation = api.conversation(ann, bob)
-    message = api.send(conversation, ann)
-    receipt = {"user_id": bob["id"], "read_seq": 1}
-    at = f"/conversations/{conversation['id']}"
-    answers = {
-        "Conversation": conversation,
-        "SentMessage": message,
-        "User": bob,
-        "Message": api.messages(conversation)[0],
-        "MemberConversation": api.conversations(ann)[0],
-        "Receipt": client.put(f"{at}/receipts", json=receipt).json,
-        "Unread": client.get(f"/unread?user_id={ann['id']}").json,
-        "Synced": api.sync(ann),
-        "Problem": client.post("/users/create", json={}).json,
-        "Health": client.get("/health").json,
+def test_routes_that_announce_an_event_take_the_callers_socket(app: Flask, document: Document) -> None:
+    announcing = {name for name, view in views(app).items() if policy_of(view).announces}
+    taking = {
+        name
+        for name, operation in operations(document).items()
+        if any(each["name"] == "X-Socket-ID" for each in parameters(document, operation))
     }
-    schemas = document["components"]["schemas"]
-    for name, answer in answers.items():
-        optional = {"retry_after"} if name == "Problem" else set()  # only with 429 and 503
-        assert answer.keys() | optional == schemas[name]["properties"].keys(), name
-        assert answer.keys() >= set(schemas[name].get("required", [])), name
+    assert taking == announcing == {"create_conversation", "send_message", "update_receipt"}
+
+
+# examples
+
+
+def test_every_operation_has_an_example_of_each_request_and_answer_that_its_schema_accepts(
+    app: Flask, document: Document
+) -> None:
+    for name, operation in operations(document).items():
+        view = views(app)[name]
+        for schema, location in arguments_of(view):
+            schema.load(schema.example, unknown=RAISE)
+            assert schema.example, name
+            if location == "json":
+                for media_type in operation["requestBody"]["content"].values():
+                    assert media_type["example"] == schema.example
+                    assert errors(closed(document), media_type["schema"], media_type["example"]) == [], name
+            else:
+                shown = {each["name"]: each for each in parameters(document, operation) if "example" in each}
+                assert schema.example.items() <= {key: each["example"] for key, each in shown.items()}.items()
+                for each in shown.values():
+                    assert errors(document, each["schema"], each["example"]) == [], name
+        answer = response_schema(view)
+        if isinstance(answer, Schema):
+            media_type = operation["responses"]["200"]["content"][JSON]
+            assert media_type["example"], name
+            assert errors(closed(document), media_type["schema"], media_type["example"]) == [], name
+            answer.load(media_type["example"], unknown=RAISE)
+
+
+# what is answered
+
+
+def test_every_route_answers_as_the_document_says(
+    token_client: FlaskClient, sql: Callable[..., list[Any]], subtests: pytest.Subtests
+) -> None:
+    """The answer fits the schema, has no other field, and has the headers of the document and no others of ours."""
+    document = token_client.get("/openapi.json").json
+    strict = closed(document)
+    world = World(token_client, sql)
+    for route in ROUTES:
+        if route.endpoint in FILES:
+            continue
+        with subtests.test(route=str(route)):
+            documented = operations(document)[route.endpoint.rpartition(".")[2]]["responses"]["200"]
+            response = route.send(world, route.example(world), headers=bearer(world.tokens["ann"]))
+            if route.endpoint == "tokens.revoke_tokens":
+                world.tokens["ann"] = response.json["access_token"]
+            assert response.status_code == 200, response.text
+            assert response.mimetype in documented["content"]
+            if response.is_json:
+                assert errors(strict, documented["content"][JSON]["schema"], response.json) == []
+            assert set(HEADERS) & set(response.headers.keys()) <= documented["headers"].keys()
+            assert documented["headers"].keys() - {"Link"} <= set(response.headers.keys())
+
+
+def test_errors_have_the_headers_of_the_document(document: Document) -> None:
+    for name, operation in operations(document).items():
+        for status, response in operation["responses"].items():
+            if status == "default":
+                continue
+            headers = response["headers"].keys()
+            assert "X-Request-ID" in headers, name
+            assert ("Retry-After" in headers) == (status in ("429", "503")), name
+
+
+def test_every_documented_header_is_used(document: Document) -> None:
+    used = {each.rpartition("/")[2] for each in references(document["paths"]) if "/headers/" in each}
+    assert used == set(HEADERS) == document["components"]["headers"].keys()

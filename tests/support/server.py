@@ -14,6 +14,8 @@ import engineio
 import socketio
 import urllib3
 
+from .documented import check_acknowledgement
+
 WSGI = Path(__file__).parents[2] / "wsgi.py"
 
 
@@ -111,7 +113,9 @@ class Device:
 
     def call(self, event: str, data: Any = None) -> Any:
         """Send an event and return its acknowledgement."""
-        return self.socket.call(event, data, timeout=20)
+        acknowledgement = self.socket.call(event, data, timeout=20)
+        check_acknowledgement(event, acknowledgement)
+        return acknowledgement
 
     def join(self, user: dict[str, Any], **more: Any) -> Any:
         return self.call("join", {"id": user["id"], **more})

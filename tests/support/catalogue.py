@@ -1,0 +1,207 @@
+"""The one catalogue of calls: how each route is called so that it is served. A new route needs a row here.
+
+It feeds the access matrix, the tests of bad input and bad bodies, and those of the OpenAPI document. What the routes
+read is taken from the app, so that no new field can be forgotten.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
+
+from flask import Flask
+from flask.testing import FlaskClient
+from marshmallow import Schema, fields
+from marshmallow.validate import Range
+from werkzeug.test import TestResponse
+
+from chat.api.openapi import arguments_of
+from chat.app import create_app
+from chat.config import Config
+from chat.schemas.fields import AnyText, Id, Items, Mapping, Text, Time, Whole
+from tests.support.identity import bearer
+
+Content = dict[str, Any]
+
+GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
+
+
+class World:
+    """What the calls speak of: ann and bob with a conversation and a message in it, and eve, who is no member.
+
+    `tokens` has a token of each where the server signs them.
+    """
+
+    def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
+        self.client = client
+        self._sql = sql
+        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve")}
+        self.ids = {name: user["id"] for name, user in users.items()}
+        self.tokens = {name: user.get("access_token") for name, user in users.items()}
+        self.ann, self.bob, self.eve = self.ids.values()
+        self.conversation = self._open("ann", [self.bob], GROUP_NAME)
+        self.hidden = self._open("eve", [], "eve's own")
+        path = f"/conversations/{self.conversation}/messages/create"
+        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+
+    def stored(self) -> list[Any]:
+        """Return a digest of everything in the database."""
+        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside")
+        digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
+        return self._sql(f"select {', '.join(digests)}")
+
+    def _open(self, owner: str, participant_ids: list[str], name: str) -> str:
+        body = {"owner_id": self.ids[owner], "participant_ids": participant_ids, "group_name": name}
+        return str(self._post("/conversations/create", body, owner)["id"])
+
+    def _post(self, path: str, body: Content, name: str | None = None) -> Any:
+        token = self.tokens[name] if name else None
+        response = self.client.post(path, json=body, headers=bearer(token) if token else None)
+        assert response.status_code == 200, response.text
+        return response.json
+
+
+class Call(NamedTuple):
+    """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
+
+    `is_public` is what the tests expect, whatever the route's policy says.
+    """
+
+    content: Callable[[World], Content] = lambda world: {}
+    names: str | None = None
+    is_public: bool = False
+
+
+CALLS: dict[str, Call] = {
+    "static": Call(is_public=True),
+    "pages.home": Call(is_public=True),
+    "documents.openapi": Call(is_public=True),
+    "documents.asyncapi": Call(is_public=True),
+    "health.alive": Call(is_public=True),
+    "health.ready": Call(is_public=True),
+    "users.create_user": Call(lambda world: {"username": "cid"}),
+    "users.search_users": Call(lambda world: {"q": "b"}, "user_id"),
+    "tokens.refresh_token": Call(),
+    "tokens.revoke_tokens": Call(),
+    "conversations.create_conversation": Call(
+        lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
+    ),
+    "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
+    "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
+    "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
+    "receipts.list_receipts": Call(names="user_id"),
+    "receipts.list_unread": Call(names="user_id"),
+    "sync.sync": Call(lambda world: {"since": {world.conversation: 1}, "limit": 10}, "user_id"),
+}
+
+
+class Route(NamedTuple):
+    """A route, and one place where it reads arguments: `json`, `form` or `query`; None for one that reads none."""
+
+    endpoint: str
+    method: str
+    path: str
+    location: str | None
+    schema: Schema
+
+    @property
+    def call(self) -> Call:
+        return CALLS[self.endpoint]
+
+    @property
+    def has_conversation(self) -> bool:
+        return "<id:conversation_id>" in self.path
+
+    def example(self, world: World, named: str | None = None) -> Content:
+        """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
+        names = {self.call.names: named or world.ann} if self.call.names else {}
+        return self.call.content(world) | names
+
+    def send(self, world: World, content: Content, conversation: str | None = None, **options: Any) -> TestResponse:
+        """Make the request with this content, in the way that the location asks for."""
+        if self.location is None:
+            return self.open(world, conversation, **options)
+        key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
+        if self.location != "json":
+            content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
+        return self.open(world, conversation, **{key: content, **options})
+
+    def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
+        """Make a request to the route."""
+        path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
+        with world.client.open(
+            path.replace("<path:filename>", "index.html"), method=self.method, **options
+        ) as response:
+            response.get_data()
+            return response
+
+    def needs(self, name: str) -> bool:
+        """Whether the route refuses a payload without this field (in open mode)."""
+        names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
+        return self.schema.fields[name].required or names_the_caller
+
+    def __str__(self) -> str:
+        return f"{self.endpoint}-{self.location}" if self.location else self.endpoint
+
+
+def routes_of(app: Flask) -> Iterator[Route]:
+    """Return the routes of an app, with the first place where each reads arguments."""
+    for rule in app.url_map.iter_rules():
+        for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
+            read = arguments_of(app.view_functions[rule.endpoint]) or [(Schema(), None)]
+            yield Route(rule.endpoint, method, rule.rule, read[0][1], read[0][0])
+
+
+ROUTES = list(routes_of(create_app(Config(auth_mode="open", database_url="postgresql://nowhere/x").checked())))
+BODIES = [route for route in ROUTES if route.location == "json"]
+QUERIES = [route for route in ROUTES if route.location == "query"]
+#: Every place where arguments are read; a body may be a form too.
+PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
+
+
+def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
+    """Whether the contract lets a field have this value; none of the values is the id of anything."""
+    if value is None:
+        return field.allow_none
+    match field:
+        case Id() | Time():
+            return (name, value) == ("last_message_date", "")
+        case Text():
+            counted = value.strip() if storable(value) and field.trim else value
+            return storable(value) and bool(value.strip()) and len(counted) <= field.longest
+        case AnyText():
+            return storable(value)
+        case Whole():
+            number = int(value) if isinstance(value, str) and re.fullmatch("[0-9]{1,18}", value) else value
+            minimum, maximum = limits(field)
+            return isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= maximum
+        case fields.List() | fields.Dict():
+            return value in ([], {}) and isinstance(value, list) == isinstance(field, fields.List)
+        case fields.String() if name == "before":  # a cursor, and none of the values is one
+            return False
+    raise AssertionError(f"say here what {name}, a {type(field).__name__}, may be")
+
+
+def storable(value: Any) -> bool:
+    """Whether PostgreSQL can hold it as text."""
+    return isinstance(value, str) and "\0" not in value and not any("\ud800" <= each <= "\udfff" for each in value)
+
+
+def limits(field: fields.Field[Any]) -> tuple[int, int]:
+    """Return the range of a whole number."""
+    (between,) = (each for each in field.validators if isinstance(each, Range))
+    return between.min, between.max
+
+
+def beyond(field: fields.Field[Any]) -> list[Any]:
+    """Return values just beyond a field's limits, and those just within."""
+    match field:
+        case Text():
+            return ["x" * (field.longest + 1), "😀" * (field.longest + 1), "x" * field.longest, "😀" * field.longest]
+        case Whole():
+            low, high = limits(field)
+            return [low - 1, high + 1, str(low - 1), str(high + 1), low, high, str(high)]
+        case Items() | Mapping():
+            names = [f"00000000-0000-4000-8000-{number:012}" for number in range(field.longest + 1)]
+            return [names if isinstance(field, Items) else dict.fromkeys(names, 1)]
+    return []
