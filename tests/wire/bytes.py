@@ -77,10 +77,13 @@ class Wire:
 class Frames(Wire):
     """A WebSocket, one frame at a time. Connected to the default namespace unless told otherwise."""
 
-    def __init__(self, server: Server, connected: bool = True, receive_buffer: int = 0) -> None:
+    def __init__(self, server: Server, connected: bool = True, receive_buffer: int = 0, sid: str = "") -> None:
         super().__init__(server, receive_buffer)
-        self.send(UPGRADE.format(version=13, key=b64encode(os.urandom(16)).decode()).encode())
+        request = UPGRADE.format(version=13, key=b64encode(os.urandom(16)).decode())
+        self.send(request.replace("websocket HTTP", f"websocket&sid={sid} HTTP").encode())
         assert self.answer()[0] == 101
+        if sid:
+            return
         self.opened = self.message()
         if connected:
             self.frame(b"40")
@@ -90,7 +93,7 @@ class Frames(Wire):
         self.send(frame(payload, opcode, fin, reserved))
 
     def next(self) -> tuple[int, bytes]:
-        """Return opcode and payload of the server's next frame; CLOSE and nothing at the end of the connection."""
+        """Return opcode and payload of the server's next frame; CLOSE and nothing where the connection ends."""
         head = self.read(2)
         if len(head) < 2:
             return CLOSE, b""
@@ -99,7 +102,8 @@ class Frames(Wire):
         length = head[1]
         if length > 125:
             length = int.from_bytes(self.read(2 if length == 126 else 8), "big")
-        return head[0] & 15, self.read(length)
+        payload = self.read(length)
+        return (head[0] & 15, payload) if len(payload) == length else (CLOSE, b"")
 
     def message(self) -> str:
         opcode, payload = self.next()
