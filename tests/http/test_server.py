@@ -118,7 +118,8 @@ def begin_sign_up(server: Server, username: str) -> tuple[socket.socket, bytes]:
     """Send a request up to the middle of its body; return the connection and the rest."""
     body = json.dumps({"username": username}).encode()
     connection = server.connect()
-    head = f"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    head = "POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
+    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body[:5])
     time.sleep(0.3)
     return connection, body[5:]
@@ -275,7 +276,8 @@ def test_idle_connection_is_kept(impatient: Server) -> None:
 
 def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> None:
     head = (
-        b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n"
+        b"POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
+        b"Content-Type: application/json\r\nContent-Length: 10000000000\r\n"
     )
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n" + b" " * 100_000)
@@ -295,7 +297,8 @@ def test_endless_chunks_nobody_reads_are_cut_off(impatient: Server) -> None:
 
 def test_chunked_body_is_read(impatient: Server) -> None:
     body = b'{"username": "chunky"}'
-    head = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    head = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
+    head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
         answer = connection.recv(65536)
