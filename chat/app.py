@@ -1,7 +1,7 @@
 """The application: `create_app` wires every part, in one ordered list."""
 
+import json
 import os
-from collections.abc import Callable
 from threading import Event
 from typing import Any
 
@@ -10,27 +10,22 @@ from flask_cors import CORS
 from werkzeug.middleware.proxy_fix import ProxyFix
 from werkzeug.routing import BaseConverter
 
-from . import __version__, cli, errors, logs, sockets
+from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
-from .api import conversations, health, hooks, messages, pages, receipts, sync, tokens, users
-from .api.blueprint import Api
+from .api import conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
+from .api.answers import HEADERS
+from .api.openapi import Api
 from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
 from .extensions import socketio
 from .limits import Limits
-from .policy import budget, public
+from .policy import budget, public, raises
 from .realtime.audience import Audiences
 from .realtime.sessions import Sessions
 from .storage import Storage, open_storage
 
 MAX_BODY = 1024 * 1024
-
-#: Headers that scripts of other origins may read.
-EXPOSED_HEADERS = [
-    "Link", "Retry-After", "X-Has-More-After", "X-Has-More-Before", "X-Request-ID",
-    "X-RateLimit-Limit", "X-RateLimit-Remaining", "X-RateLimit-Reset",
-]  # fmt: skip
 
 
 class IdConverter(BaseConverter):
@@ -47,19 +42,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     config = config or Config.from_env(os.environ)
     logs.init(config)
     app = Flask(__name__, static_folder="web", static_url_path="/web")
-    app.config.update(
-        CHAT=config,
-        MAX_CONTENT_LENGTH=MAX_BODY,
-        API_TITLE="Chat",
-        API_VERSION=__version__,
-        OPENAPI_VERSION="3.0.3",
-        OPENAPI_URL_PREFIX="/",
-        OPENAPI_JSON_PATH="openapi.json",
-        API_SPEC_OPTIONS={
-            "security": [{"bearer": []}],
-            "components": {"securitySchemes": {"bearer": {"type": "http", "scheme": "bearer", "bearerFormat": "JWT"}}},
-        },
-    )
+    app.config.update(CHAT=config, MAX_CONTENT_LENGTH=MAX_BODY)
     app.url_map.converters["id"] = IdConverter
     app.extensions["storage"] = storage or open_storage(config)
     app.extensions["tokens"] = Tokens(config)
@@ -71,8 +54,8 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
     origins = Origins(config)
-    CORS(app, origins=origins.cors, expose_headers=EXPOSED_HEADERS, max_age=86400)
-    _add_api(app)
+    CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400)
+    _add_api(app, config)
     errors.init_app(app)
     _add_sockets(app, origins)
     if config.trusted_proxies:
@@ -81,13 +64,15 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     return app
 
 
-def _add_api(app: Flask) -> None:
-    api = Api(app)
-    for endpoint in ("static", "api-docs.openapi_json"):  # views of the libraries
-        app.view_functions[endpoint] = public()(budget(None)(_own(app.view_functions[endpoint])))
-    api.register_converter(IdConverter, lambda _: {"type": "string", "format": "uuid"})
-    for module in (pages, health, users, tokens, conversations, messages, receipts, sync):
+def _add_api(app: Flask, config: Config) -> None:
+    api = Api(app, IdConverter)
+    for module in (pages, documents, health, users, tokens, conversations, messages, receipts, sync):
         api.register_blueprint(module.blueprint)
+    app.extensions["openapi"] = json.dumps(api.spec.to_dict())
+    app.extensions["asyncapi"] = json.dumps(sockets.document(config))
+    static = app.view_functions["static"]  # Flask's own view, a bound method, which cannot carry a policy
+    view: Any = lambda **path: static(**path)  # noqa: E731
+    app.view_functions["static"] = public()(budget(None)(raises("not_found")(view)))
 
 
 def _add_sockets(app: Flask, origins: Origins) -> None:
@@ -105,8 +90,3 @@ def _add_sockets(app: Flask, origins: Origins) -> None:
     )
     if app.config["CHAT"].auth_mode == "open":  # outermost, so that Socket.IO is behind it too
         app.wsgi_app = OriginCheck(app.wsgi_app, http, origins)  # type: ignore[method-assign]
-
-
-def _own(view: Callable[..., Any]) -> Callable[..., Any]:
-    """Return a function that can carry a policy; a bound method cannot."""
-    return lambda **arguments: view(**arguments)

@@ -7,7 +7,7 @@ HTTP answers carry as `application/problem+json` and Socket.IO acknowledgements 
 import json
 import logging
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 from uuid import uuid4
@@ -28,7 +28,7 @@ LONGEST_FIELD = 100
 #: Codes for the statuses that Flask and Werkzeug answer by themselves; others are the status phrase in snake_case.
 HTTP_CODES = {404: "not_found", 413: "body_too_large"}
 
-#: Every code: its HTTP status, and what a client is told when the raiser says nothing more exact.
+#: Every code: its HTTP status, and the `detail` unless whoever raises it gives another.
 CODES: dict[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON."),
     "authentication_required": (
@@ -54,6 +54,14 @@ CODES: dict[str, tuple[int, str]] = {
     "internal_error": (500, "Something went wrong here; the request's id helps to find it in the log."),
     "storage_unavailable": (503, "The database does not answer at the moment; try again."),
 }
+
+
+def by_status(codes: Iterable[str]) -> dict[int, list[str]]:
+    """Return the codes grouped by their HTTP status, in the order of `CODES`."""
+    grouped: dict[int, list[str]] = {}
+    for code in sorted(codes, key=list(CODES).index):
+        grouped.setdefault(CODES[code][0], []).append(code)
+    return grouped
 
 
 class StartupError(Exception):
@@ -92,35 +100,35 @@ class MalformedJSON(ChatError):
 
 
 class Unauthorized(ChatError):
-    """401: who is asking is not known; `code` says why."""
+    """401: the caller is not known; `code` says why."""
 
     def __init__(self, code: str = "authentication_required", detail: str | None = None) -> None:
         super().__init__(401, code, detail)
 
 
 class Forbidden(ChatError):
-    """403: who is asking is known, and may not."""
+    """403: the caller is known and may not do this."""
 
     def __init__(self, code: str = "not_allowed", detail: str | None = None) -> None:
         super().__init__(403, code, detail)
 
 
 class NotFound(ChatError):
-    """404: `<noun>_not_found`, also for what the caller may not know of."""
+    """404: `<noun>_not_found`, also for what exists and the caller may not see."""
 
     def __init__(self, noun: str) -> None:
         super().__init__(404, f"{noun}_not_found")
 
 
 class ValidationFailed(ChatError):
-    """422: `errors` maps each field to what is wrong with it."""
+    """422: `errors` maps each field to texts that say why it cannot be accepted."""
 
     def __init__(self, errors: dict[str, list[str]]) -> None:
         super().__init__(422, "validation_failed", errors=errors)
 
 
 class TooManyRequests(ChatError):
-    """429: a limit is used up; `retry_after` seconds until it is worth trying again."""
+    """429: a limit is reached; `retry_after` is how many seconds to wait."""
 
     def __init__(self, code: str = "rate_limited", *, retry_after: int, headers: dict[str, str] | None = None) -> None:
         super().__init__(429, code, retry_after=retry_after)
@@ -134,8 +142,12 @@ class StorageUnavailable(ChatError):
         super().__init__(503, "storage_unavailable", retry_after=1)
 
 
+class StorageReadOnly(StorageUnavailable):
+    """503: the database takes no writes: its disk is full, or it is a standby. Only an operator can mend that."""
+
+
 class StorageFault(Exception):
-    """The database answered with an error that no rule of ours explains: a bug, logged and told as 500."""
+    """The database answered with an error that is not one of our rules: a bug, logged and answered with 500."""
 
 
 def problem(error: ChatError, request_id: str) -> dict[str, Any]:
@@ -167,7 +179,7 @@ def request_id() -> str:
 
 
 def to_chat_error(error: Exception) -> ChatError:
-    """Return what a client is told about any exception; what is our fault is logged with its traceback."""
+    """Return the error that clients see for any exception; one that is our fault is logged with its traceback."""
     if isinstance(error, ChatError):
         if error.status >= 500:
             log.warning("%s [%s] %s", error.code, request_id(), error.__cause__ or "")

@@ -5,7 +5,7 @@ import time
 
 from ..errors import Unauthorized, problem
 from ..extensions import socket_server
-from ..realtime.announce import tell_unauthorized
+from ..realtime.announce import announce_unauthorized
 from ..realtime.sessions import sessions
 from ..storage import Revocation
 
@@ -13,7 +13,7 @@ log = logging.getLogger(__name__)
 
 
 def end_expired() -> None:
-    """Tell and disconnect the sessions whose token has expired."""
+    """Send `unauthorized` to the sessions whose token has expired, and disconnect them."""
     now = time.time()
     for sid, session in sessions:
         if session.expires_at is not None and session.expires_at <= now:
@@ -21,7 +21,7 @@ def end_expired() -> None:
 
 
 def end_revoked(revocations: list[Revocation]) -> None:
-    """Tell and disconnect the sessions whose token was issued before its user's revocation."""
+    """Send `unauthorized` to the sessions whose token was issued before its user's revocation, and disconnect them."""
     for revocation in revocations:
         for sid, session in sessions.of_user(revocation["user_id"]):
             if session.caller.issued_at is not None and session.caller.issued_at < revocation["revoked_at"]:
@@ -29,7 +29,7 @@ def end_revoked(revocations: list[Revocation]) -> None:
 
 
 def _end(sid: str, reason: Unauthorized) -> None:
-    tell_unauthorized(problem(reason, sid), sid)
+    announce_unauthorized(problem(reason, sid), sid)
     try:
         socket_server.disconnect(sid, namespace="/")
     except Exception:

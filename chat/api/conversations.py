@@ -10,7 +10,7 @@ from marshmallow import ValidationError
 from ..actions import conversations
 from ..auth import Caller
 from ..errors import ValidationFailed
-from ..policy import budget, raises
+from ..policy import announces, budget
 from ..schemas.conversations import (
     ConversationSchema,
     CreateConversationSchema,
@@ -19,7 +19,8 @@ from ..schemas.conversations import (
 )
 from ..schemas.fields import Id, Time
 from ..storage import storage
-from .blueprint import Blueprint, answer, answer_page
+from .answers import answer, answer_page
+from .blueprint import Blueprint
 from .hooks import spend
 
 blueprint = Blueprint("conversations", __name__, description="Open and list conversations, of two people or of many.")
@@ -28,7 +29,7 @@ blueprint = Blueprint("conversations", __name__, description="Open and list conv
 @blueprint.post("/conversations/create")
 @blueprint.arguments(CreateConversationSchema, names_caller="owner_id")
 @blueprint.response(200, ConversationSchema)
-@raises("user_not_found")
+@announces("newConversation")
 @budget("create")
 def create_conversation(caller: Caller, body: dict[str, Any]) -> Response:
     """Open a conversation; the listed participants hear `newConversation`.
@@ -41,7 +42,7 @@ def create_conversation(caller: Caller, body: dict[str, Any]) -> Response:
 
 @blueprint.get("/conversations")
 @blueprint.arguments(ListConversationsSchema, location="query")
-@blueprint.response(200, MemberConversationSchema(many=True))
+@blueprint.response(200, MemberConversationSchema(many=True), headers=("Link",))
 @budget("default")
 def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
     """List the caller's conversations, most recently active first, each with its newest messages.

@@ -5,10 +5,11 @@ from threading import Lock
 
 from flask import Response, current_app
 
-from ..policy import budget, public
+from ..policy import budget, public, raises
 from ..schemas.health import HealthSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
 blueprint = Blueprint("health", __name__, description="Check the server's health.")
 
@@ -30,7 +31,7 @@ class Readiness:
             if time.monotonic() - self._asked_at >= INTERVAL:
                 self._failure = None
                 try:
-                    storage.get_schema()
+                    storage.check_ready()
                 except Exception as error:
                     self._failure = error
                 self._asked_at = time.monotonic()
@@ -44,16 +45,17 @@ class Readiness:
 @public()
 @budget(None)
 def alive() -> Response:
-    """Tell that the process is alive."""
+    """Check that the process is alive."""
     return answer({"status": "ok"})
 
 
 @blueprint.get("/ready")
 @blueprint.response(200, HealthSchema)
+@raises("storage_unavailable")
 @public()
 @budget(None)
 def ready() -> Response:
-    """Tell that the database answers, or did less than a second ago; 503 when it does not."""
+    """Check that the database answers and takes writes, or did less than a second ago; 503 when it does not."""
     readiness: Readiness = current_app.extensions["readiness"]
     readiness.check()
     return answer({"status": "ok"})

@@ -16,7 +16,7 @@ from ..schemas.fields import parse_id
 
 log = logging.getLogger(__name__)
 
-#: What browsers are told about every answer; the pages here need nothing from elsewhere.
+#: Headers of every answer. Our pages load nothing from other origins.
 SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
@@ -40,7 +40,7 @@ def init_app(app: Flask) -> None:
 
 
 def spend(kind: str, cost: int = 1) -> None:
-    """Count the request against its sender's limit: the user's where a token says who it is, else the address's.
+    """Count the request against the limit of the token's user or, without a token, of the address.
 
     Raises 429 rate_limited.
     """
@@ -53,7 +53,7 @@ def _start() -> None:
 
 
 def _admit() -> None:
-    """Find out who asks, and count the request; also one whose token is refused."""
+    """Authenticate the caller and count the request, also when its token is refused."""
     if REFUSAL in request.environ:
         raise request.environ[REFUSAL]
     policy = OPEN

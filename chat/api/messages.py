@@ -6,10 +6,11 @@ from flask import Response
 
 from ..actions import messages
 from ..auth import Caller
-from ..policy import budget, raises
+from ..policy import announces, budget, raises
 from ..schemas.messages import ListMessagesSchema, MessageSchema, SendMessageSchema, SentMessageSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer, answer_page
+from .answers import answer, answer_page
+from .blueprint import Blueprint
 
 blueprint = Blueprint("messages", __name__, description="Send and list messages.")
 
@@ -20,21 +21,14 @@ PAGE = 50
 
 @blueprint.get("/conversations/<id:conversation_id>/messages")
 @blueprint.arguments(ListMessagesSchema, location="query", caller_required=False)
-@blueprint.response(
-    200,
-    MessageSchema(many=True),
-    headers={
-        "X-Has-More-Before": {"schema": {"type": "string", "enum": ["true", "false"]}},
-        "X-Has-More-After": {"schema": {"type": "string", "enum": ["true", "false"]}},
-    },
-)
+@blueprint.response(200, MessageSchema(many=True), headers=("Link", "X-Has-More-Before", "X-Has-More-After"))
 @raises("conversation_not_found")
 @budget("default")
 def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id: str) -> Response:
     """List messages, oldest first: a page before, after or around a number, or the newest.
 
-    Without any of them the conversation from its start, or after `last_message_date`, 1,000 messages at most. A page
-    ends early after 2 MiB. The `Link` headers lead to the rest.
+    Without any of them the answer is the conversation from its start, or after `last_message_date`: 1,000 messages at
+    most. A page ends early after 2 MiB. The `Link` headers lead to the rest.
     """
     has_cursor = query.keys() & {"before_seq", "after_seq", "around_seq"}
     page = storage.list_messages(
@@ -63,7 +57,8 @@ def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id:
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(200, SentMessageSchema)
 @raises("conversation_not_found")
+@announces("message")
 @budget("send")
 def send_message(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:
-    """Send a message; the other members hear `message`. Repeated with the same `client_id` it is done once."""
+    """Send a message; the other members hear `message`. Repeated with the same `client_id` it is sent once."""
     return answer(messages.send(caller, conversation_id, body))

@@ -6,21 +6,23 @@ from flask import Response
 
 from ..actions import receipts
 from ..auth import Caller
-from ..policy import budget, raises
+from ..policy import announces, budget, raises
 from ..schemas.receipts import ReceiptSchema, UnreadSchema, UpdateReceiptSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
-blueprint = Blueprint("receipts", __name__, description="Say and ask how far members have received and read.")
+blueprint = Blueprint("receipts", __name__, description="Update and list how far members have received and read.")
 
 
 @blueprint.put("/conversations/<id:conversation_id>/receipts")
 @blueprint.arguments(UpdateReceiptSchema)
 @blueprint.response(200, ReceiptSchema)
 @raises("conversation_not_found")
+@announces("receipt")
 @budget("default")
 def update_receipt(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:
-    """Say how far the caller has received or read; a lower number changes nothing. The others hear `receipt`."""
+    """Update how far the caller has received or read; a lower number changes nothing. The others hear `receipt`."""
     return answer(receipts.update(caller, conversation_id, body))
 
 

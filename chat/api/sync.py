@@ -8,7 +8,8 @@ from ..auth import Caller
 from ..policy import budget
 from ..schemas.sync import SyncedSchema, SyncSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
 blueprint = Blueprint("sync", __name__, description="Get everything that a client missed.")
 
@@ -20,8 +21,8 @@ blueprint = Blueprint("sync", __name__, description="Get everything that a clien
 def sync(caller: Caller, body: dict[str, Any]) -> Response:
     """Get what has changed since the versions that the client knows, or since a cursor; it changes nothing.
 
-    Unchanged conversations are summaries, changed and unknown ones come whole, left and deleted ones under
-    `removed`. `recovered: false`: start that conversation afresh from the messages here. `cursor` in place of `since`
-    asks for what changed after this answer; `reset: true` says that the cursor is of no use: start everything afresh.
+    Unchanged conversations are summaries, changed and unknown ones come whole, left and deleted ones are in `removed`.
+    `recovered: false`: drop that conversation and start it with the messages here. `cursor` instead of `since` asks for
+    what changed after the answer that gave it; `reset: true`: the cursor cannot be used, drop everything.
     """
     return answer(storage.sync(caller, body.get("since", {}), body.get("cursor"), body["limit"]))

@@ -4,9 +4,10 @@ from flask import Response
 
 from ..actions import tokens
 from ..auth.caller import required_identity
-from ..policy import budget, raises
+from ..policy import budget, raises, token_required
 from ..schemas.users import RevokedSchema, TokenSchema
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
 blueprint = Blueprint("tokens", __name__, description="Refresh and revoke the tokens that this server signs.")
 
@@ -14,15 +15,17 @@ blueprint = Blueprint("tokens", __name__, description="Refresh and revoke the to
 @blueprint.post("/tokens/refresh")
 @blueprint.response(200, TokenSchema)
 @raises("not_allowed")
+@token_required()
 @budget("default")
 def refresh_token() -> Response:
-    """Get a fresh token for the one sent."""
+    """Get a new token for the one sent."""
     return answer(tokens.refresh(required_identity()))
 
 
 @blueprint.post("/tokens/revoke")
 @blueprint.response(200, RevokedSchema)
+@token_required()
 @budget("default")
 def revoke_tokens() -> Response:
-    """End all tokens of the user issued before now, on every device; the answer brings a fresh one."""
+    """Revoke all tokens of the user issued before now, on every device; the answer has a new one."""
     return answer(tokens.revoke(required_identity()))

@@ -10,7 +10,8 @@ from ..auth.caller import anyone_may_sign_up, identity
 from ..policy import budget, public, raises
 from ..schemas.users import CreateUserSchema, SearchUsersSchema, SignedUpSchema, UserSchema
 from ..storage import storage
-from .blueprint import Blueprint, answer
+from .answers import answer
+from .blueprint import Blueprint
 
 blueprint = Blueprint("users", __name__, description="Sign up, and find other users.")
 
@@ -18,14 +19,14 @@ blueprint = Blueprint("users", __name__, description="Sign up, and find other us
 @blueprint.post("/users/create")
 @blueprint.arguments(CreateUserSchema, names_caller=None)
 @blueprint.response(200, SignedUpSchema)
-@raises("authentication_required")
+@raises("authentication_required", "storage_unavailable")
 @public(reads_token=True)
 @budget("signup")
 def create_user(body: dict[str, Any]) -> Response:
     """Sign up.
 
-    With a token of an identity provider the profile of its subject is made, or renamed. Without one a new user is
-    made and, where this server signs tokens, gets a token.
+    With a token the profile of its subject is made, or renamed. Without one a new user is made, who gets a token when
+    this server signs tokens.
     """
     return answer(users.create(body["username"], identity(), anyone_may_sign_up()))
 

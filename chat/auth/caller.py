@@ -21,15 +21,15 @@ class Caller(NamedTuple):
 
 
 def authenticate(policy: Policy) -> None:
-    """Verify the current request's token, and refuse the request where one is needed and there is none.
+    """Verify the current request's token, as the route's policy says.
 
-    A public route does not look at tokens, unless its policy says so.
+    Raises 401: authentication_required when a token is needed and missing, token_expired or token_invalid.
     """
-    if policy.is_public and not policy.reads_token:
+    if not policy.reads_token:
         return
     token = bearer(request.headers.get("Authorization"))
     g.identity = tokens.verify(token) if token else None
-    if g.identity is None and not policy.is_public and not is_open():
+    if g.identity is None and not policy.is_public and (policy.needs_token or not is_open()):
         raise Unauthorized()
 
 
@@ -44,7 +44,7 @@ def identity() -> Identity | None:
 
 
 def required_identity() -> Identity:
-    """Return the current request's verified identity. Raises 401 authentication_required, in open mode too."""
+    """Return the current request's verified identity. Raises 401 authentication_required without one."""
     known = identity()
     if known is None:
         raise Unauthorized()

@@ -1,1 +1,1 @@
-"""Outbound: whose sockets are connected, and what they hear."""
+"""Outbound Socket.IO: the connected sockets and the events that they hear."""

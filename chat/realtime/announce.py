@@ -1,7 +1,7 @@
 """The only place that sends events.
 
 Every event is a hint: it leaves after its transaction has committed, and a delivery that fails is
-logged and forgotten, since `POST /sync` has it all.
+logged and not repeated, because `POST /sync` brings the change.
 """
 
 import logging
@@ -30,7 +30,7 @@ def announce(
 ) -> None:
     """Send an event to the members of a conversation, as its row in the catalogue says; `skips` in place of the row's.
 
-    Whoever was removed by this version hears nothing.
+    A member who was removed at this version or before hears nothing.
     """
     try:
         if not sessions:
@@ -49,7 +49,7 @@ def announce(
         _emit(event, payload, user_ids, caller.sid)
 
 
-def tell_unauthorized(problem: dict[str, Any], sid: str) -> None:
+def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
     """Send `unauthorized` to one session that is about to be disconnected."""
     _emit(UNAUTHORIZED, problem, [sid])
 

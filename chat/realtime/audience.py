@@ -1,7 +1,7 @@
-"""Who belongs to a conversation, kept by this process for as long as it is true.
+"""The members of conversations, cached by version in each process.
 
-A conversation's `audience_version` grows with every change of its members, and every write returns it. So what is
-kept needs no message that it is old: it is used when it is of that version or a later one, and fetched anew when not.
+A conversation's `audience_version` grows with every change of its members, and every write returns it. The cached
+members are used when they are of that version or a later one, and fetched when not; nothing needs to invalidate them.
 """
 
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from werkzeug.local import LocalProxy
 
 from ..storage import storage
 
-#: Ids that are kept at most, of all conversations together; about 20 MB.
+#: The largest number of cached ids, of all conversations together; about 20 MB.
 MAX_IDS = 200_000
 
 
@@ -24,7 +24,7 @@ class Members(NamedTuple):
 
 
 class Audiences:
-    """The members of the conversations that were written to lately."""
+    """The members of the conversations that were written to most recently."""
 
     def __init__(self, max_ids: int = MAX_IDS) -> None:
         self._max_ids = max_ids

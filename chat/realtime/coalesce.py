@@ -1,4 +1,4 @@
-"""At most one event per key and second: the first at once, then the newest of what came meanwhile."""
+"""Send at most one event per key and second: the first at once, then the newest of those that came meanwhile."""
 
 from collections.abc import Callable, Hashable
 from typing import Any, NamedTuple
@@ -26,7 +26,7 @@ class Coalescer:
         """Call `send` now, or when the interval of `key` is over unless something newer replaces it.
 
         `age` grows with the state that is sent. Two updates at once may come here in another order than they were
-        committed in, and the older must not have the last word.
+        committed in, and the newer must be the last that is sent.
         """
         newest = self._newest.get(key)
         if newest is None:

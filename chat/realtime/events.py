@@ -1,9 +1,8 @@
-"""The catalogue of events that the server sends: what each carries, who hears it. The documents are made from it."""
+"""The catalogue of events that the server sends: what each carries and who hears it; `/asyncapi.json` shows it."""
 
 from typing import Literal, NamedTuple
 
-from marshmallow import Schema
-
+from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.messages import SentMessageSchema
@@ -13,10 +12,10 @@ from ..schemas.receipts import ReceiptSchema
 class Event(NamedTuple):
     """One event: its name, what it carries, and who hears it.
 
-    `audience`: the members of the conversation, or one session. `skips`: the acting socket alone, or, when no socket
-    acts, every session of the caller (the tutorial's rule). `latest_of`: the fields that name a state of which only the
-    latest counts: of a burst the first is sent at once and the latest a second later; `grows` are the fields that say
-    which of two is later.
+    `audience`: the members of the conversation, or one session. `skips`: who of them does not hear it: the socket that
+    acts, or, when no socket is named, every session of the caller (the tutorial's rule). `latest_of`: the fields that
+    name a state of which clients need only the latest: the first of a burst is sent at once and the latest a second
+    later. `grows`: the fields that say which of two states is later.
     """
 
     name: str

@@ -38,12 +38,12 @@ class Sessions:
         self._sids: defaultdict[str, set[str]] = defaultdict(set)
 
     def join(self, sid: str, session: Session) -> None:
-        """Let the socket belong to the session's user from now on, whoever it belonged to before.
+        """Make the socket the session's user's, in place of whoever's it was before.
 
         Raises 429 too_many_sessions when the user has as many sockets as one may have.
         """
         if socket_server.manager.eio_sid_from_sid(sid, "/") is None:
-            return  # it has gone while the database was asked, and nobody would forget it a second time
+            return  # it disconnected while the database was asked; `leave` was called already
         user_id = session.caller.user_id
         own = self._sids.get(user_id, set())
         if sid not in own and len(own) >= self._max_per_user:

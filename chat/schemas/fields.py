@@ -14,7 +14,7 @@ UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 
 def parse_id(text: Any) -> str | None:
-    """Return a UUID in its lower-case form, None for anything that is none."""
+    """Return a UUID in lower case, None for anything else."""
     if isinstance(text, str) and UUID_TEXT.fullmatch(text):
         return str(UUID(text))
     return None
@@ -85,7 +85,7 @@ class Text(AnyText):
 class Time(fields.Field[str]):
     """An ISO 8601 time, with an offset, with `Z`, or without either (UTC); ISO 8601 in UTC afterwards.
 
-    A `+` that an unescaped query string turned into a blank is understood.
+    A blank before the offset counts as `+`: query strings that were not escaped turn one into the other.
     """
 
     default_error_messages = {"invalid_time": "Not a valid ISO 8601 time."}
@@ -104,8 +104,8 @@ class Time(fields.Field[str]):
 class Whole(fields.Integer):
     """A whole number in a range, also as the decimal text that forms and query strings carry."""
 
-    def __init__(self, least: int, most: int, **kwargs: Any) -> None:
-        super().__init__(strict=True, validate=Range(least, most), **kwargs)
+    def __init__(self, minimum: int, maximum: int, **kwargs: Any) -> None:
+        super().__init__(strict=True, validate=Range(minimum, maximum), **kwargs)
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
         if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value):
@@ -114,7 +114,7 @@ class Whole(fields.Integer):
 
 
 class Sequence(Whole):
-    """A message's number or a conversation's version: 0 or more, within what JavaScript counts exactly."""
+    """A message's number or a conversation's version: 0 to the largest integer that JavaScript holds exactly."""
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(0, 2**53 - 1, **kwargs)

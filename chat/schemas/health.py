@@ -1,9 +1,13 @@
 """The health of the server."""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
+
+from .base import Schema
 
 
 class HealthSchema(Schema):
-    """`ok`, or an error."""
+    """`ok`; anything else is an error."""
+
+    example = {"status": "ok"}
 
     status = fields.String(required=True, metadata={"enum": ["ok"]})

@@ -1,10 +1,11 @@
-"""Messages: sent, listed, numbered."""
+"""Messages: sent and listed."""
 
 from collections.abc import Mapping
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, pre_load, validates_schema
+from marshmallow import ValidationError, fields, pre_load, validates_schema
 
+from .base import ANN_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
 from .fields import Id, Sequence, Text, Time, Whole
 from .users import AuthorSchema
 
@@ -12,15 +13,30 @@ LONGEST_MESSAGE = 10_000
 
 
 class MessageSchema(Schema):
-    """A message and its author. A deleted one keeps its number, without its text."""
+    """A message and its author. A deleted one keeps its number and loses its text."""
+
+    example = {
+        "id": MESSAGE_ID,
+        "conversation_id": CONVERSATION_ID,
+        "user_id": ANN_ID,
+        "message": "Is the kettle on?",
+        "created_at": CREATED_AT,
+        "seq": 1,
+        "version": 2,
+        "client_id": CLIENT_ID,
+        "deleted_at": None,
+        "users": AuthorSchema.example,
+    }
 
     id = Id(required=True)
     conversation_id = Id(required=True)
     user_id = Id(required=True)
     message = fields.String(required=True)
     created_at = fields.DateTime(required=True)
-    seq = Sequence(required=True, metadata={"description": "1, 2, 3, … in its conversation."})
-    version = Sequence(required=True, metadata={"description": "Of the conversation, when this was last changed."})
+    seq = Sequence(required=True, metadata={"description": "The message's number in its conversation: 1, 2, 3, …"})
+    version = Sequence(
+        required=True, metadata={"description": "The conversation's version at the last change of this message."}
+    )
     client_id = fields.String(required=True, allow_none=True)
     deleted_at = fields.DateTime(required=True, allow_none=True)
     users = fields.Nested(AuthorSchema, required=True)
@@ -28,6 +44,15 @@ class MessageSchema(Schema):
 
 class MessageConversationSchema(Schema):
     """The conversation of a message that was just sent."""
+
+    example = {
+        "id": CONVERSATION_ID,
+        "name": "Tea",
+        "owner_user_id": ANN_ID,
+        "created_at": CREATED_AT,
+        "version": 2,
+        "last_seq": 1,
+    }
 
     id = Id(required=True)
     name = fields.String(required=True)
@@ -38,30 +63,38 @@ class MessageConversationSchema(Schema):
 
 
 class SentMessageSchema(MessageSchema):
-    """A message as its sender and the event `message` get it."""
+    """A message with its conversation, as the sender and the event `message` get it."""
+
+    example = {**MessageSchema.example, "conversations": MessageConversationSchema.example}
 
     conversations = fields.Nested(MessageConversationSchema, required=True)
 
 
 class SendMessageSchema(Schema):
-    """A message to send. With a `client_id` a repeated send is done once and gets the first answer."""
+    """A message to send. Repeated with the same `client_id` it is sent once and gets the first answer."""
+
+    example = {"message": "Is the kettle on?", "client_id": CLIENT_ID}
 
     message = Text(longest=LONGEST_MESSAGE, required=True)
     client_id = Text(longest=64, allow_none=True, load_default=None)
 
 
 class ListMessagesSchema(Schema):
-    """Which page: before, after or around a number, after a date, or the newest."""
+    """A page of messages: before, after or around a number, after a date, or the newest."""
+
+    example = {"after_seq": 0, "limit": 50}
 
     last_message_date = Time()
     before_seq = Sequence()
     after_seq = Sequence()
     around_seq = Sequence()
-    limit = Whole(1, 200, metadata={"description": "Default 50. Alone it means the newest page."})
+    limit = Whole(
+        1, 200, metadata={"description": "50 with a cursor. Without a cursor a limit asks for the newest page."}
+    )
 
     @pre_load
     def without_empty_date(self, data: Mapping[str, Any], **kwargs: Any) -> dict[str, Any]:
-        """The tutorial took an empty date, from an app that has no message yet, for none."""
+        """Take an empty date for none, as the tutorial's server did: its app sends one before it has a message."""
         return {name: value for name, value in data.items() if (name, value) != ("last_message_date", "")}
 
     @validates_schema

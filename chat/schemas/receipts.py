@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from marshmallow import Schema, ValidationError, fields, validates_schema
+from marshmallow import ValidationError, fields, validates_schema
 
+from .base import BOB_ID, CONVERSATION_ID, Schema
 from .fields import Id, Sequence
 
 
 class ReceiptSchema(Schema):
-    """One member's pointers: everything up to these numbers is delivered, or read."""
+    """One member's pointers: the numbers of the last message that was read, and of the last that was delivered."""
+
+    example = {"conversation_id": CONVERSATION_ID, "user_id": BOB_ID, "read_seq": 1, "delivered_seq": 1}
 
     conversation_id = Id(required=True)
     user_id = Id(required=True)
@@ -17,19 +20,23 @@ class ReceiptSchema(Schema):
 
 
 class UpdateReceiptSchema(Schema):
-    """Pointers to move forward, one at least. A number beyond the newest message means the newest."""
+    """The pointers to move forward, one or both. A number beyond the newest message means the newest."""
+
+    example = {"read_seq": 1}
 
     read_seq = Sequence(allow_none=True, load_default=None)
     delivered_seq = Sequence(allow_none=True, load_default=None)
 
     @validates_schema
-    def something(self, data: dict[str, Any], **kwargs: Any) -> None:
+    def one_is_there(self, data: dict[str, Any], **kwargs: Any) -> None:
         if data.get("read_seq") is None and data.get("delivered_seq") is None:
             raise ValidationError("Missing: send read_seq, delivered_seq or both.", "read_seq")
 
 
 class UnreadSchema(Schema):
     """Unread messages, in all and in each conversation that has some."""
+
+    example = {"total": 1, "conversations": {CONVERSATION_ID: 1}}
 
     total = Sequence(required=True)
     conversations = fields.Dict(keys=Id(), values=Sequence(), required=True)

@@ -1,12 +1,15 @@
 """Users: a display name and an id."""
 
-from marshmallow import Schema, fields
+from marshmallow import fields
 
+from .base import ANN_ID, CREATED_AT, Schema
 from .fields import AnyText, Id, Text
 
 
 class UserSchema(Schema):
     """A user as everyone sees it."""
+
+    example = {"id": ANN_ID, "username": "ann", "created_at": CREATED_AT}
 
     id = Id(required=True)
     username = fields.String(required=True)
@@ -16,6 +19,8 @@ class UserSchema(Schema):
 class AuthorSchema(Schema):
     """The author of a message."""
 
+    example = {"id": ANN_ID, "username": "ann"}
+
     id = Id(required=True)
     username = fields.String(required=True)
 
@@ -23,11 +28,19 @@ class AuthorSchema(Schema):
 class CreateUserSchema(Schema):
     """A sign-up. Two users may share a name."""
 
+    example = {"username": "ann"}
+
     username = Text(longest=255, trim=True, required=True)
 
 
 class TokenSchema(Schema):
     """A token of this server."""
+
+    example = {
+        "access_token": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIuLi4ifQ.c2lnbmF0dXJl",
+        "token_type": "bearer",
+        "expires_in": 2592000,
+    }
 
     access_token = fields.String()
     token_type = fields.String(metadata={"enum": ["bearer"]})
@@ -35,16 +48,22 @@ class TokenSchema(Schema):
 
 
 class SignedUpSchema(UserSchema, TokenSchema):
-    """The user, with a token where this server signs tokens and none was sent."""
+    """The user, with a token when this server signs tokens and none was sent."""
+
+    example = UserSchema.example | TokenSchema.example
 
 
 class SearchUsersSchema(Schema):
-    """Who is looking, and for what."""
+    """A search for users."""
 
-    q = AnyText(metadata={"description": "Matched anywhere in the name, case-insensitive."})
+    example = {"q": "bo"}
+
+    q = AnyText(metadata={"description": "A part of the name, in any case. Without it every user is found."})
 
 
 class RevokedSchema(TokenSchema):
-    """Whose tokens ended, with a fresh one where this server signs tokens."""
+    """The user whose tokens were revoked, with a new token when this server signs tokens."""
+
+    example = {"user_id": ANN_ID, **TokenSchema.example}
 
     user_id = Id(required=True)

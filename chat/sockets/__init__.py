@@ -1,7 +1,10 @@
-"""Inbound Socket.IO: the other door to the same actions."""
+"""Inbound Socket.IO: a second way to the actions that HTTP has."""
 
 from ..extensions import socketio
+from .asyncapi import document
 from .namespace import ChatNamespace
+
+__all__ = ["document", "init_app"]
 
 
 def init_app() -> None:

@@ -14,19 +14,25 @@ from ..auth.tokens import Identity, bearer, tokens
 from ..errors import Forbidden, NotFound, Unauthorized, ValidationFailed, problem, request_id, to_chat_error
 from ..extensions import socket_server
 from ..limits import limits
-from ..policy import budget, raises
+from ..policy import announces, budget, policy_of, raises
 from ..realtime.sessions import Session, sessions
-from ..schemas.events import JoinSchema, ReceiptEventSchema, SendMessageEventSchema
+from ..schemas.events import JoinedSchema, JoinSchema, ReceiptEventSchema, SendMessageEventSchema
 from ..schemas.fields import parse_id
+from ..schemas.messages import SentMessageSchema
+from ..schemas.receipts import ReceiptSchema
+from ..schemas.sync import SyncedSchema
 from ..storage import storage
 from .receives import receives
+
+#: Without `since` and `cursor` the user is all that `join` answers.
+JOINED = JoinedSchema(partial=tuple(SyncedSchema().fields))
 
 
 class ChatNamespace(Namespace):
     """The default namespace. A handshake with a token or, in open mode, an id says whose session it is."""
 
     def trigger_event(self, event: Any, *args: Any) -> Any:
-        """Hand an event to its handler; one that is not known is told so.
+        """Hand an event to its handler; an unknown one is acknowledged with 404 event_not_found.
 
         `connect` and `disconnect` come from the library, before a socket is connected and after. A client that sends
         an event of that name must not reach those handlers: its session would be forgotten, or another's.
@@ -38,10 +44,12 @@ class ChatNamespace(Namespace):
             return {"error": problem(NotFound("event"), sid)}
         return super().trigger_event(event, *args)
 
+    @raises("token_expired", "too_many_sessions", "validation_failed", "identity_mismatch")
+    @budget("default")
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
         try:
-            session = _admit(handshake)
+            session = _admit(handshake, policy_of(self.on_connect).budget)
             if session:
                 storage.get_user(session.caller)
                 sessions.join(_sid(), session)
@@ -53,11 +61,11 @@ class ChatNamespace(Namespace):
         """Forget the session."""
         sessions.leave(_sid())
 
-    @receives(JoinSchema)
-    @raises("authentication_required", "identity_mismatch", "user_not_found", "token_invalid", "too_many_sessions")
+    @receives(JoinSchema, acknowledges=JOINED)
+    @raises("identity_mismatch", "too_many_sessions")
     @budget("default")
     def on_join(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Make the session the named user's, who a token may confirm; acknowledged `{user, …sync}`."""
+        """Make this the session of the named user, who must be the token's when there is one."""
         session = _session_for(sessions.get(_sid()), data.get("id"))
         answer = {"user": storage.get_user(session.caller)}
         sessions.join(_sid(), session)
@@ -67,22 +75,26 @@ class ChatNamespace(Namespace):
             answer |= json.loads(missed)
         return answer
 
-    @receives(SendMessageEventSchema)
-    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
+    @raises("conversation_not_found")
+    @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Send a message, as the HTTP route does; acknowledged with the message."""
+        """Send a message. Repeated with the same `client_id` it is sent once."""
         return messages.send(_caller(), data.pop("conversation_id"), data)
 
-    @receives(ReceiptEventSchema)
-    @raises("authentication_required", "conversation_not_found", "user_not_found", "token_invalid")
+    @receives(ReceiptEventSchema, acknowledges=ReceiptSchema())
+    @raises("conversation_not_found")
+    @announces("receipt")
     @budget("default")
     def on_receipt(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Move the user's pointers, as the HTTP route does; acknowledged with the receipt."""
+        """Update how far the user has received or read; a lower number changes nothing."""
         return receipts.update(_caller(), data.pop("conversation_id"), data)
 
-    def spend(self, kind: str) -> None:
-        """Count an event against its sender's budget, the one of its requests. Raises 429 rate_limited."""
+    def spend(self, kind: str | None) -> None:
+        """Count an event against the limit of this kind, which its sender's requests share. Raises 429 rate_limited."""
+        if kind is None:
+            return
         session = sessions.get(_sid())
         user_id = session.caller.user_id if session and session.has_token else None
         limits.spend(kind, user_id, request.remote_addr)
@@ -92,14 +104,15 @@ def _sid() -> str:
     return request.sid  # type: ignore[attr-defined]
 
 
-def _admit(handshake: Any) -> Session | None:
+def _admit(handshake: Any, kind: str | None) -> Session | None:
     """Return the session of the handshake's user, None when it names nobody in open mode; it counts like a request."""
     identity = None
     try:
         identity = _identity(handshake)
         named = _named(handshake)
     finally:
-        limits.spend("default", identity and identity.user_id, request.remote_addr)
+        if kind:
+            limits.spend(kind, identity and identity.user_id, request.remote_addr)
     if identity is None and named is None and is_open():
         return None
     known = identity and Session(Caller(identity.user_id, identity.issued_at, _sid()), identity.expires_at)
@@ -125,7 +138,7 @@ def _named(handshake: Any) -> str | None:
 
 
 def _session_for(session: Session | None, named: str | None) -> Session:
-    """Return the session after a user was named: a token's stays what it is, another one becomes the named user's.
+    """Return the session after a user was named: one with a token stays as it is, another becomes the named user's.
 
     Without a name it stays too. Raises 403 identity_mismatch, 401 in token mode, 422 when nobody was ever named.
     """

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -20,12 +21,22 @@ from ..errors import ConfigError, StartupError, StorageUnavailable
 from .contract import Storage, to_error
 from .migrate import migrate
 
+#: Seconds that a database has to cancel a statement; a little more than it may take itself.
+CANCEL_TIMEOUT = 1.0
+
+#: Does nothing behind a pooler, which lends the same connection to others: there the process that answers is not the
+#: one that was connected to.
+SET_STATEMENT_TIMEOUT = "select set_config('statement_timeout', %(ms)s, false) where pg_backend_pid() = %(pid)s"
+SET_CLIENT_CHECK = (
+    "select set_config('client_connection_check_interval', %(ms)s, false) where pg_backend_pid() = %(pid)s"
+)
+
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that never waits for an answer longer than `seconds`.
+    """A connection that waits for an answer for `seconds`, then cancels the statement.
 
     Time-outs of the server do not help when the server hangs, and a transaction pooler passes no
-    session setting on: so the client watches the clock, and drops the connection when it is over.
+    session setting on: so the client watches the clock.
     """
 
     seconds: float | None = None
@@ -34,6 +45,19 @@ class Connection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout:
+            return self._cancel_and_wait(gen, interval)
+
+    def _cancel_and_wait(self, gen: Any, interval: float) -> Any:
+        """Return the answer if it comes all the same. Raises `QueryCanceled`; the connection stays of use if it can.
+
+        A connection that is only closed would leave its statement running, and committing.
+        """
+        try:
+            self.cancel_safe(timeout=CANCEL_TIMEOUT)
+            return super().wait(gen, interval, CANCEL_TIMEOUT)
+        except (psycopg.errors._WaitTimeout, psycopg.errors.CancellationTimeout, psycopg.OperationalError) as error:
+            if isinstance(error, psycopg.errors.QueryCanceled):
+                raise
             self.close()
             raise psycopg.errors.QueryCanceled("no answer in time") from None
 
@@ -97,7 +121,13 @@ class PostgresStorage(Storage):
             raise StartupError(f"The schema could not be applied: {_one_line(error)}.") from None
 
     def _configure(self, connection: Connection) -> None:
+        """Let PostgreSQL give up by itself when we are gone, or could not cancel what took too long."""
         connection.seconds = self._timeout
+        pid = connection.info.backend_pid
+        milliseconds = round((self._timeout + CANCEL_TIMEOUT) * 1000)
+        connection.execute(SET_STATEMENT_TIMEOUT, {"ms": str(milliseconds), "pid": pid})
+        with suppress(psycopg.errors.InvalidParameterValue):  # PostgreSQL on Windows cannot look
+            connection.execute(SET_CLIENT_CHECK, {"ms": "1000", "pid": pid})
 
     def _check(self, connection: Connection) -> None:
         """Refuse a pooled connection that the server has closed meanwhile, at the price of two system calls.

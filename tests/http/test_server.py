@@ -34,6 +34,9 @@ http.HEADER_TIMEOUT = http.BODY_TIMEOUT = 1
 runpy.run_path({str(WSGI)!r}, run_name="__main__")
 """
 
+#: The beginning of a request with a body.
+JSON_POST = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
 
 class Server:
     """A running server. `stop` returns its exit code, `stderr` tells what it complained about."""
@@ -118,8 +121,8 @@ def begin_sign_up(server: Server, username: str) -> tuple[socket.socket, bytes]:
     """Send a request up to the middle of its body; return the connection and the rest."""
     body = json.dumps({"username": username}).encode()
     connection = server.connect()
-    head = "POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
-    head += f"Content-Type: application/json\r\nContent-Length: {len(body)}"
+    head = "POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body[:5])
     time.sleep(0.3)
     return connection, body[5:]
@@ -275,10 +278,7 @@ def test_idle_connection_is_kept(impatient: Server) -> None:
 
 
 def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> None:
-    head = (
-        b"POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
-        b"Content-Type: application/json\r\nContent-Length: 10000000000\r\n"
-    )
+    head = JSON_POST + b"Content-Length: 10000000000\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n" + b" " * 100_000)
         answer = everything(connection)
@@ -297,8 +297,7 @@ def test_endless_chunks_nobody_reads_are_cut_off(impatient: Server) -> None:
 
 def test_chunked_body_is_read(impatient: Server) -> None:
     body = b'{"username": "chunky"}'
-    head = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\n"
-    head += b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    head = JSON_POST + b"Transfer-Encoding: chunked\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
         answer = connection.recv(65536)

@@ -1,0 +1,48 @@
+"""How a route answers, and the headers of answers."""
+
+import json
+from collections.abc import Iterable
+from typing import Any
+from urllib.parse import urlencode
+
+from flask import Response, request
+
+from ..storage import Page
+
+JSON = "application/json"
+
+#: What each header of an answer says, and an example. Scripts of other origins may read all of them.
+HEADERS = {
+    "X-Request-ID": ("The request's `X-Request-ID`, or a new id; it stands in the log.", "0b9f2c1e-8f52-4a55"),
+    "X-RateLimit-Limit": ("Requests allowed in a window; left out where there is no limit.", "1200"),
+    "X-RateLimit-Remaining": ("Requests left in this window.", "1199"),
+    "X-RateLimit-Reset": ("Seconds until the window ends.", "60"),
+    "Retry-After": ("Seconds to wait before the next try.", "1"),
+    "Link": (
+        "Where the neighbouring pages are, if there are any (RFC 8288).",
+        '</conversations?limit=50&before=MjAy>; rel="next"',
+    ),
+    "X-Has-More-Before": ("Whether there are items before this page: `true` or `false`.", "false"),
+    "X-Has-More-After": ("Whether there are items after this page: `true` or `false`.", "true"),
+}
+
+
+def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:
+    """Return what the OpenAPI document says of an answer with these headers."""
+    return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
+
+
+def answer(result: str | dict[str, Any]) -> Response:
+    """Answer a result. JSON text goes out as it came from PostgreSQL, neither parsed nor written again."""
+    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    return Response(text, mimetype=JSON)
+
+
+def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response:
+    """Answer the items of a page with a `Link` for each relation that has a query, relative to this one."""
+    response = answer(page.items)
+    kept = {name: value for name, value in request.args.items() if name in ("user_id", "limit", "message_limit")}
+    for relation, query in links.items():
+        if query is not None:
+            response.headers.add("Link", f'<{request.path}?{urlencode(kept | query)}>; rel="{relation}"')
+    return response
