@@ -97,7 +97,7 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in args.items()}
+        values = {name: Jsonb(value) if _is_object(value) else value for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
@@ -163,6 +163,11 @@ def _readable(database_url: str) -> str:
     if "@" in str(host):
         raise ConfigError("DATABASE_URL cannot be read: write special characters of its password as %XX, @ as %40.")
     return database_url
+
+
+def _is_object(value: Any) -> bool:
+    """Whether this is a parameter of the type jsonb: an object, or objects in a list; other lists are arrays."""
+    return isinstance(value, dict) or (isinstance(value, list) and bool(value) and isinstance(value[0], dict))
 
 
 @cache
