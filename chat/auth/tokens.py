@@ -1,4 +1,4 @@
-"""Tokens: this server's are made here, and an identity provider's are verified beside them."""
+"""Tokens: signs this server's own, verifies them and an identity provider's."""
 
 import math
 import os
@@ -37,7 +37,7 @@ class Identity(NamedTuple):
 
 
 class Tokens:
-    """Makes this server's tokens and verifies those and an identity provider's."""
+    """Signs this server's tokens; verifies them and an identity provider's."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -55,7 +55,7 @@ class Tokens:
         return _kept_secret(Path(self._config.data_dir) / "jwt_secret")
 
     def load_secret(self) -> None:
-        """Read or make the secret now: not being able to should end the start, not a sign-up. Raises `StartupError`."""
+        """Read or make the secret now, so that a failure ends the start and not a sign-up. Raises `StartupError`."""
         self._secret  # noqa: B018
 
     def issue(self, user_id: str, issued_at: float | None = None) -> dict[str, Any]:

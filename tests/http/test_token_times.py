@@ -62,7 +62,7 @@ def test_a_handshake_is_refused_likewise(make_server: Callable[..., Server]) -> 
     for token in "x" * 500_000, f"{'W1tb' * 100_000}.e30.x", nested_header(100_000):
         refused = refusal(server, {"token": token})
         assert refused["data"]["code"] == "token_invalid"
-    assert "Traceback" not in server.log.read_text()
+    assert "internal error" not in server.log.read_text()
 
 
 def nested_header(depth: int) -> str:
