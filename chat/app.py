@@ -49,6 +49,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["limits"] = Limits(config)
     app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
+    app.extensions["readiness"] = health.Readiness()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     app.extensions["jobs_added"] = Event()
     hooks.init_app(app)

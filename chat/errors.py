@@ -142,6 +142,10 @@ class StorageUnavailable(ChatError):
         super().__init__(503, "storage_unavailable", retry_after=1)
 
 
+class StorageReadOnly(StorageUnavailable):
+    """503: the database takes no writes: its disk is full, or it is a standby. Only an operator can mend that."""
+
+
 class StorageFault(Exception):
     """The database answered with an error that is not one of our rules: a bug, logged and answered with 500."""
 

@@ -170,7 +170,7 @@ def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
     yield make
     for app in apps:
         app.extensions["storage"].close()
-    assert sum(undocumented, []) == []
+    assert [each for answers in undocumented for each in answers] == []
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import base64
 import binascii
 from typing import Any
 
-from flask import Response
+from flask import Response, current_app
 from marshmallow import ValidationError
 
 from ..actions import conversations
@@ -50,7 +50,8 @@ def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
     The `Link` header leads to the next page.
     """
     cursor = _parse_cursor(query["before"]) if "before" in query else (None, None)
-    page = storage.list_conversations(caller, query["limit"], query["message_limit"], *cursor)
+    message_limit = query.get("message_limit", current_app.config["CHAT"].conversation_messages)
+    page = storage.list_conversations(caller, query["limit"], message_limit, *cursor)
     following = page.info["next"]
     return answer_page(page, {"next": {"before": _cursor(**following)} if following else None})
 

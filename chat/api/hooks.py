@@ -24,6 +24,9 @@ SECURITY_HEADERS = {
     "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
 }
 
+#: Characters of a path in the log.
+LONGEST_PATH = 200
+
 #: What the router answers by itself: 404, 405, a browser's preflight.
 OPEN = Policy(is_public=True, reads_token=False, budget=None)
 
@@ -82,8 +85,8 @@ def _finish(response: Response) -> Response:
     if g.get("budget"):
         response.headers.update(g.budget.headers)
     if log.isEnabledFor(logging.INFO):
-        # Quoted: a line break in a path or a method must not start a line of the log.
-        method, path = quote(request.method[:20]), quote(request.path)
+        # Clients may send anything as a method or a path.
+        method, path = quote(request.method[:20]), quote(request.path)[:LONGEST_PATH]
         took = (time.perf_counter() - g.started_at) * 1000
         log.info("%s %s %d %.1f ms [%s]", method, path, response.status_code, took, errors.request_id())
     return response

@@ -1,4 +1,4 @@
-"""Who is asking: made once at each door, HTTP or socket, and passed down as one thing."""
+"""The caller of a request or an event: made once where it comes in, and passed down as one value."""
 
 from typing import NamedTuple
 
@@ -34,7 +34,7 @@ def authenticate(policy: Policy) -> None:
 
 
 def is_open() -> bool:
-    """Whether callers are believed when they say who they are."""
+    """Whether this is open mode: callers say who they are and prove nothing."""
     return current_app.config["CHAT"].auth_mode == "open"
 
 

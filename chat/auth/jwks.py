@@ -11,20 +11,20 @@ from ..errors import Unauthorized
 
 log = logging.getLogger(__name__)
 
-#: What the keys may be for. A secret in a set of public keys would let anyone sign: such a key is passed over.
+#: Keys of other algorithms are ignored: an HMAC secret in a public set would let anyone sign.
 ALGORITHMS = frozenset({"ES256", "RS256"})
-#: Seconds between two fetches, whatever unknown key ids arrive: strangers must not make us flood the provider.
+#: Seconds between two fetches: clients that make up key ids must not make us flood the provider.
 FETCH_INTERVAL = 60.0
-#: Seconds until a fetch that failed is tried again: short, since nobody can sign in while no key is known.
+#: Seconds until a failed fetch is tried again. Short: without a key nobody can sign in.
 RETRY_INTERVAL = 5.0
-#: Seconds after which known keys are asked for again, so that a withdrawn key stops working.
+#: Seconds after which known keys are fetched again, so that a withdrawn one stops working.
 KEYS_LIFETIME = 600.0
 
 
 class KeySet:
-    """Keys by their `kid`: fetched when first needed, again when an unknown one appears or they are old.
+    """Keys by their `kid`: fetched when first needed, and again when a `kid` is unknown or the keys are old.
 
-    While the provider is down the last good keys stay in use, and nobody with a known key waits for it.
+    While the provider is down the last keys stay in use. A token with a known key never waits for a fetch.
     """
 
     def __init__(self, url: str, timeout: float = 5.0) -> None:
@@ -52,7 +52,7 @@ class KeySet:
         return self._keys.get(kid)
 
     def _fetch(self) -> None:
-        """Ask for the keys unless that was done lately. Who comes while another asks waits, and uses what it got."""
+        """Fetch the keys, at most once every FETCH_INTERVAL. Who calls meanwhile waits and uses the result."""
         with self._fetching:
             if time.monotonic() < self._next_fetch:
                 return

@@ -1,5 +1,6 @@
-"""Tokens: this server's are made here, and an identity provider's are verified beside them."""
+"""Tokens: signs this server's own, verifies them and an identity provider's."""
 
+import math
 import os
 import time
 from contextlib import suppress
@@ -22,6 +23,9 @@ ISSUER = "chat"
 #: Seconds that an identity provider's clock may be ahead of ours.
 CLOCK_SKEW = 300
 
+#: Characters of a token. Those of identity providers have a few thousand at most.
+MAX_TOKEN = 16_384
+
 
 class Identity(NamedTuple):
     """What a verified token says: whose it is, from when to when (Unix seconds), and whether this server made it."""
@@ -33,7 +37,7 @@ class Identity(NamedTuple):
 
 
 class Tokens:
-    """Makes this server's tokens and verifies those and an identity provider's."""
+    """Signs this server's tokens; verifies them and an identity provider's."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
@@ -51,7 +55,7 @@ class Tokens:
         return _kept_secret(Path(self._config.data_dir) / "jwt_secret")
 
     def load_secret(self) -> None:
-        """Read or make the secret now: not being able to should end the start, not a sign-up. Raises `StartupError`."""
+        """Read or make the secret now, so that a failure ends the start and not a sign-up. Raises `StartupError`."""
         self._secret  # noqa: B018
 
     def issue(self, user_id: str, issued_at: float | None = None) -> dict[str, Any]:
@@ -72,6 +76,8 @@ class Tokens:
 
     def verify(self, token: str) -> Identity:
         """Return whom a token speaks for. Raises 401 token_expired or token_invalid."""
+        if len(token) > MAX_TOKEN:
+            raise Unauthorized("token_invalid", "The token is too long.")
         try:
             key, algorithm = self._key(jwt.get_unverified_header(token))
             claims = jwt.decode(
@@ -82,18 +88,19 @@ class Tokens:
                 # A provider's clock may be a second ahead of ours, so `iat` is not held against the present.
                 options={"require": ["exp", "sub"], "verify_iat": False},
             )
-            # Without `iat` a token counts as older than any revocation.
-            issued_at, expires_at = float(claims.get("iat", 0)), float(claims["exp"])
+            times = {name: _seconds(claims[name]) for name in ("exp", "iat", "nbf") if name in claims}
         except jwt.ExpiredSignatureError:
             raise Unauthorized("token_expired") from None
-        except (jwt.PyJWTError, ValueError, TypeError):
+        # RecursionError: JSON nested thousands deep. OverflowError: a number of hundreds of digits.
+        except (jwt.PyJWTError, ValueError, TypeError, OverflowError, RecursionError):
             raise Unauthorized("token_invalid") from None
         user_id = parse_id(claims["sub"])
         if user_id is None:
             raise Unauthorized("token_invalid", "The token's subject is not a UUID.")
-        if not 0 <= issued_at <= time.time() + CLOCK_SKEW:  # milliseconds, perhaps: such a token could not be revoked
+        issued_at = times.get("iat", 0.0)  # without it a token counts as older than any revocation
+        if issued_at > time.time() + CLOCK_SKEW:  # milliseconds, perhaps: such a token could not be revoked
             raise Unauthorized("token_invalid", "The token's iat is not a time in seconds, or lies in the future.")
-        return Identity(user_id, issued_at, expires_at, algorithm == "HS256" and claims.get("iss") == ISSUER)
+        return Identity(user_id, issued_at, times["exp"], algorithm == "HS256" and claims.get("iss") == ISSUER)
 
     def _key(self, header: dict[str, Any]) -> tuple[Any, str]:
         """Return the one key and the one algorithm that a token with this header may be verified with."""
@@ -117,6 +124,16 @@ def bearer(header: str | None) -> str | None:
     if scheme.lower() != "bearer" or not token.strip():
         raise Unauthorized("token_invalid", "The Authorization header must be `Bearer <token>`.")
     return token.strip()
+
+
+def _seconds(claim: Any) -> float:
+    """Return a time in a token (Unix seconds). Raises `ValueError` or `OverflowError` for what is none."""
+    if isinstance(claim, bool) or not isinstance(claim, int | float):
+        raise ValueError("not a number")
+    seconds = float(claim)
+    if not 0 <= seconds < math.inf:
+        raise ValueError("not a time")
+    return seconds
 
 
 def _kept_secret(path: Path) -> str:

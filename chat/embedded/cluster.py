@@ -1,5 +1,6 @@
 """One PostgreSQL database cluster on disk: made, started and stopped with PostgreSQL's own programs."""
 
+import errno
 import hashlib
 import os
 import re
@@ -158,13 +159,13 @@ class Cluster:
         )
 
     def is_listening(self) -> bool:
-        """Whether a PostgreSQL runs on this cluster, ready or not: a socket file without its process refuses."""
+        """Whether a PostgreSQL runs on this cluster, ready or not: a socket file without its process refuses.
+
+        It never waits: a PostgreSQL that hangs takes no more connections after a while (`EAGAIN`).
+        """
         with socket.socket(socket.AF_UNIX) as probe:
-            try:
-                probe.connect(str(self.socket_dir / SOCKET))
-            except OSError:
-                return False
-            return True
+            probe.setblocking(False)
+            return probe.connect_ex(str(self.socket_dir / SOCKET)) in (0, errno.EAGAIN)
 
     def _is_ready(self) -> bool:
         try:

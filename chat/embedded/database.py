@@ -15,9 +15,11 @@ import atexit
 import fcntl
 import logging
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import disk_usage
 from threading import Thread
 from typing import IO
 
@@ -28,6 +30,10 @@ log = logging.getLogger(__name__)
 
 #: Seconds in which a database that has died is started again, or given up until the next call.
 REVIVAL_TIMEOUT = 15
+#: Seconds between two looks at whether a database that does not answer has died.
+LOOK_INTERVAL = 1.0
+#: Bytes of a file of PostgreSQL's write-ahead log.
+LOG_FILE_SIZE = 16 * 1024 * 1024
 
 
 class EmbeddedPostgres:
@@ -38,6 +44,7 @@ class EmbeddedPostgres:
         self._cluster = Cluster(self.data_dir)
         self._in_use: IO[bytes] | None = None
         self._reviving = False
+        self._next_look = 0.0
 
     @property
     def url(self) -> str:
@@ -47,6 +54,10 @@ class EmbeddedPostgres:
     def is_running(self) -> bool:
         """Whether the database runs, for whomever."""
         return self._cluster.is_listening()
+
+    def disk_is_full(self) -> bool:
+        """Whether there is no space for the next file of PostgreSQL's log, without which it does not go on."""
+        return disk_usage(self.data_dir).free < LOG_FILE_SIZE
 
     def start(self) -> str:
         """Make sure that the database runs, creating it the first time, and return its libpq URL.
@@ -70,8 +81,15 @@ class EmbeddedPostgres:
                 self._leave()
 
     def revive(self) -> None:
-        """Start the database again, in the background, if it has died: nobody else watches over it."""
-        if self._in_use is not None and not self._reviving and not self.is_running():
+        """Start the database again, in the background, if it has died: nobody else watches over it.
+
+        May be called after every failure: it looks once a second at most.
+        """
+        now = time.monotonic()
+        if self._in_use is None or self._reviving or now < self._next_look:
+            return
+        self._next_look = now + LOOK_INTERVAL
+        if not self.is_running():
             self._reviving = True
             Thread(target=self._revive, daemon=True).start()
 

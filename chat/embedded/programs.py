@@ -13,6 +13,10 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+#: What the programs get of our environment. Not the rest: the secrets of the application that we are a part of are no
+#: business of the account that runs PostgreSQL, and PG* variables mean other databases.
+ENVIRONMENT = ("PATH", "TMPDIR", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")
+
 
 class ClusterError(Exception):
     """The cluster cannot be made, started or stopped. The text is one sentence for the operator."""
@@ -38,14 +42,13 @@ class Programs:
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a program, out of reach of the terminal's Ctrl-C, and return what it printed. Raises `ClusterError`."""
         path = _find(program)
-        # PG* variables of the caller mean other databases; the C locale exists everywhere and speaks English.
-        environment = {name: value for name, value in os.environ.items() if not name.startswith(("PG", "LC_", "LANG"))}
+        environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         try:
             return subprocess.run(
                 [str(path), *arguments],
                 check=False,
                 cwd=self.directory,
-                env=environment | {"LC_ALL": "C", "TZ": "UTC"},
+                env=environment | {"LC_ALL": "C", "TZ": "UTC"},  # C exists everywhere and speaks English
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.STDOUT,

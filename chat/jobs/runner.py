@@ -13,8 +13,8 @@ from typing import Any, TypeVar
 from flask import Flask
 
 from ..errors import ChatError
+from ..storage import ClaimedJobs, Storage
 from ..storage import Job as Row
-from ..storage import Storage
 from .kinds import Job, ProcessJob, error_text
 from .process import repeat
 
@@ -85,6 +85,7 @@ class Runner:
         while self._threads and time.monotonic() < deadline:
             time.sleep(0.01)
         with suppress(NoAnswer):
+            self._claim_jobs(0)  # which gives back what was claimed and has not begun
             for row in self._call(self._storage.release_jobs, self.process):
                 _log_taken_back(row)
 
@@ -121,8 +122,7 @@ class Runner:
         free = self._limit - len(self._running)
         if free <= 0:
             return self._poll  # or sooner: a job that ends says so
-        ids = [id for id, _ in list(self._running)]
-        found = self._call(self._storage.claim_jobs, self._kinds, self.process, ids, self._lease, free)
+        found = self._claim_jobs(free)
         if self._stopping.is_set():
             return 0  # `stop` gives them back
         for row in found["jobs"]:
@@ -133,6 +133,10 @@ class Runner:
         if found["next_in"] is None:
             return self._poll
         return min(max(found["next_in"], BUSY), self._poll)
+
+    def _claim_jobs(self, limit: int) -> ClaimedJobs:
+        ids = [id for id, _ in list(self._running)]
+        return self._call(self._storage.claim_jobs, self._kinds, self.process, ids, self._lease, limit)
 
     def _run(self, row: Row) -> None:
         """Do one job, and say how it ended until the database has heard it."""
@@ -218,5 +222,7 @@ def _traceback(error: BaseException) -> BaseException | None:
 
 
 def _log_taken_back(row: Row) -> None:
-    level = logging.ERROR if row["state"] == "dead" else logging.WARNING
-    log.log(level, "%s is %s: %s", _name(row), row["state"], row["last_error"])
+    if row["state"] == "dead":
+        log.error("%s is dead: %s", _name(row), row["last_error"])
+    else:
+        log.warning("%s was broken off, and will run again", _name(row))

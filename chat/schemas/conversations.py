@@ -70,6 +70,8 @@ class ListConversationsSchema(Schema):
 
     limit = Whole(1, 100, load_default=50)
     message_limit = Whole(
-        0, 100, load_default=10, metadata={"description": "How many of its newest messages each conversation carries."}
+        0,
+        100,
+        metadata={"description": "Newest messages that each conversation carries. Default: a setting."},
     )
     before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})

@@ -5,6 +5,7 @@ from typing import Any
 
 import engineio.socket
 from engineio.packet import NOOP, OPEN, Packet
+from engineio.payload import Payload
 
 from . import green
 from .frames import BINARY, TEXT, encode
@@ -65,3 +66,16 @@ def frame(packet: Packet) -> bytes:
 def split(message: str) -> tuple[int, str]:
     """Return a packet's type, OPEN for what is none, and its data."""
     return (int(message[0]), message[1:]) if message[:1] in "123456" and message else (OPEN, "")
+
+
+def read_payload(environ: dict[str, Any], most: int) -> list[Packet]:
+    """Return the packets that a polling client posts. Raises `ValueError`."""
+    length = int(environ.get("CONTENT_LENGTH") or 0)
+    if length > most:
+        raise ValueError("a body that is too large")
+    body = environ["wsgi.input"].read(length)
+    try:
+        packets: list[Packet] = Payload(encoded_payload=body.decode()).packets
+    except Exception as error:  # whatever the library raises
+        raise ValueError("a body that cannot be read") from error
+    return packets

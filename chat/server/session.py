@@ -12,11 +12,10 @@ from typing import Any
 from engineio.base_server import BaseServer
 from engineio.exceptions import EngineIOError
 from engineio.packet import CLOSE, MESSAGE, PING, PONG, UPGRADE, Packet
-from engineio.payload import Payload
 
 from ..errors import ChatError
 from . import green
-from .engine import NOOP_PACKET, Engine, frame, split
+from .engine import NOOP_PACKET, Engine, frame, read_payload, split
 from .frames import GOING_AWAY, NORMAL, POLICY
 from .handshake import accept
 from .http import Http
@@ -84,7 +83,7 @@ class Socket:
         """Handle the packets of a polling client. Raises `EngineIOError`, answered with 400, when they end it."""
         self._workers += 1
         try:
-            for packet in self._read_body(environ):
+            for packet in read_payload(environ, self._engine.max_message):
                 if not self.closing:  # nothing comes after a packet that closes
                     self._handle_packet(packet.packet_type, packet.data)
         except Exception as error:
@@ -162,17 +161,6 @@ class Socket:
             self.send(NOOP_PACKET)
         else:
             raise ValueError("a packet that only servers send")
-
-    def _read_body(self, environ: dict[str, Any]) -> list[Packet]:
-        length = int(environ.get("CONTENT_LENGTH") or 0)
-        if length > self._engine.max_message:
-            raise ValueError("a body that is too large")
-        body = environ["wsgi.input"].read(length)
-        try:
-            packets: list[Packet] = Payload(encoded_payload=body.decode()).packets
-        except Exception as error:  # whatever the library raises
-            raise ValueError("a body that cannot be read") from error
-        return packets
 
     def _put(self, data: Any) -> bool:
         if self.closing:

@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from flask import request
+from flask import g, request
 from flask_socketio.namespace import Namespace
 from socketio.exceptions import ConnectionRefusedError
 
@@ -37,17 +37,27 @@ class ChatNamespace(Namespace):
         `connect` and `disconnect` come from the library, before a socket is connected and after. A client that sends
         an event of that name must not reach those handlers: its session would be forgotten, or another's.
         """
-        sid = str(args[0])
-        handler = getattr(self, f"on_{event}", None) if isinstance(event, str) else None
-        is_from_client = socket_server.manager.is_connected(sid, self.namespace)
-        if is_from_client and not hasattr(handler, "schema"):
-            return {"error": problem(NotFound("event"), sid)}
-        return super().trigger_event(event, *args)
+        sid, *data = args
+        if event == "connect" and not socket_server.manager.is_connected(sid, self.namespace):
+            return super().trigger_event(event, *args)
+        environ = socket_server.get_environ(sid, self.namespace)
+        if not environ:
+            return None  # the socket has gone meanwhile
+        # The app's context and no request's: that would cost more than most handlers do.
+        with environ["flask.app"].app_context():
+            g.sid, g.address = sid, environ["REMOTE_ADDR"]
+            if event == "disconnect" and not socket_server.manager.is_connected(sid, self.namespace):
+                return self.on_disconnect(*data)
+            handler: Any = getattr(self, f"on_{event}", None) if isinstance(event, str) else None
+            if not hasattr(handler, "schema"):
+                return {"error": problem(NotFound("event"), sid)}
+            return handler(*data)
 
     @raises("token_expired", "too_many_sessions", "validation_failed", "identity_mismatch")
     @budget("default")
     def on_connect(self, handshake: Any = None) -> None:
         """Accept the connection, or refuse it with the problem's code as message and the problem as data."""
+        g.sid, g.address = request.sid, request.remote_addr  # type: ignore[attr-defined]
         try:
             session = _admit(handshake, policy_of(self.on_connect).budget)
             if session:
@@ -97,11 +107,12 @@ class ChatNamespace(Namespace):
             return
         session = sessions.get(_sid())
         user_id = session.caller.user_id if session and session.has_token else None
-        limits.spend(kind, user_id, request.remote_addr)
+        limits.spend(kind, user_id, g.address)
 
 
 def _sid() -> str:
-    return request.sid  # type: ignore[attr-defined]
+    sid: str = g.sid
+    return sid
 
 
 def _admit(handshake: Any, kind: str | None) -> Session | None:
@@ -112,7 +123,7 @@ def _admit(handshake: Any, kind: str | None) -> Session | None:
         named = _named(handshake)
     finally:
         if kind:
-            limits.spend(kind, identity and identity.user_id, request.remote_addr)
+            limits.spend(kind, identity and identity.user_id, g.address)
     if identity is None and named is None and is_open():
         return None
     known = identity and Session(Caller(identity.user_id, identity.issued_at, _sid()), identity.expires_at)

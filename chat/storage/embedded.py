@@ -7,7 +7,7 @@ from typing import Any
 
 from ..config import Config
 from ..embedded import ClusterError, EmbeddedPostgres
-from ..errors import StartupError, StorageUnavailable
+from ..errors import StartupError, StorageReadOnly, StorageUnavailable
 from .postgres import PostgresStorage
 
 
@@ -35,8 +35,11 @@ class EmbeddedStorage(PostgresStorage):
     def call_text(self, function: str, **args: Any) -> str:
         try:
             return super().call_text(function, **args)
-        except StorageUnavailable:
+        except StorageUnavailable as error:
             self._database.revive()  # for those who try again
+            if self._database.disk_is_full() and not isinstance(error, StorageReadOnly):
+                # PostgreSQL ends itself where it cannot write its log: all that it says is that it is starting.
+                raise StorageReadOnly() from ClusterError(f"the disk is full that holds {self._database.data_dir}")
             raise
 
 

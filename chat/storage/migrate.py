@@ -2,12 +2,12 @@
 
 import logging
 import time
-from typing import NamedTuple
 
 import psycopg
 from psycopg.sql import SQL
 
 from ..errors import StartupError
+from .contract import DeployedSchema
 from .migrations import Index, Part, migrations
 
 log = logging.getLogger(__name__)
@@ -30,29 +30,21 @@ INDEX_STATE = """
 CROSSED = (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
 
 
-class Stamp(NamedTuple):
-    """What a database says of its schema; `oldest_code` is the oldest version of code that it serves."""
-
-    version: int
-    functions_hash: str | None
-    oldest_code: int | None
-
-
 def migrate(connection: psycopg.Connection) -> str:
     """Apply what the database lacks of migrations.sql, and return a sentence on it. Raises `StartupError`.
 
     `connection` is in autocommit mode. Nothing is locked where nothing has changed.
     """
     wanted = migrations()
-    found = _stamp(connection)
-    if found and found.version > wanted.version:
+    found = _deployed_schema(connection)
+    if found and found["version"] > wanted.version:
         return _check_newer(found)
-    if found and found.version == wanted.version and found.functions_hash == wanted.functions_hash:
+    if found and found["version"] == wanted.version and found["functions_hash"] == wanted.functions_hash:
         return f"The schema is up to date (version {wanted.version})."
     connection.add_notice_handler(lambda notice: log.warning("migration: %s", notice.message_primary))
     for part in wanted.parts:
         is_step = part.kind in ("step", "indexes")
-        if found and is_step and int(part.name) <= found.version:
+        if found and is_step and int(part.name) <= found["version"]:
             continue
         for index in part.indexes if found else []:  # a fresh database has no rows: the step makes them at once
             _make_index(connection, index)
@@ -60,23 +52,30 @@ def migrate(connection: psycopg.Connection) -> str:
     return f"The schema was brought up to version {wanted.version}."
 
 
-def _check_newer(found: Stamp) -> str:
+def _check_newer(found: DeployedSchema) -> str:
     """Return a sentence when the newer schema serves this release too. Raises `StartupError` when it does not."""
-    version = migrations().version
-    if found.oldest_code is not None and found.oldest_code <= version:
-        return f"The schema is of a newer release (version {found.version}), which serves this one too."
+    wanted = migrations()
+    if wanted.is_served_by(found):
+        return f"The schema is of a newer release (version {found['version']}), which serves this one too."
     raise StartupError(
-        f"The database has schema version {found.version} and this release knows {version}: "
+        f"The database has schema version {found['version']} and this release knows {wanted.version}: "
         "it was made by a newer release; upgrade the server."
     )
 
 
-def _stamp(connection: psycopg.Connection) -> Stamp | None:
-    """Return the database's stamp, None without the schema. The columns came later than the table."""
+def _deployed_schema(connection: psycopg.Connection) -> DeployedSchema | None:
+    """Return what the database says of its schema, None without one. The columns came later than the table."""
     if connection.execute("select to_regclass('public.chat_schema')").fetchone() == (None,):
         return None
     row = connection.execute("select to_json(s) from public.chat_schema as s").fetchone()
-    return Stamp(row[0]["version"], row[0].get("functions_hash"), row[0].get("oldest_code")) if row else None
+    if row is None:
+        return None
+    stamp = row[0]
+    return DeployedSchema(
+        version=stamp["version"],
+        functions_hash=stamp.get("functions_hash"),
+        oldest_code=stamp.get("oldest_code"),
+    )
 
 
 def _make_index(connection: psycopg.Connection, index: Index) -> None:

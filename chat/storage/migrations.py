@@ -5,6 +5,8 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from .contract import DeployedSchema
+
 PATH = Path(__file__).parents[2] / "migrations.sql"
 
 PART = re.compile(r"^-- >>> (prepare|step|indexes|functions)(?: (\w+))?.*\n", re.MULTILINE)
@@ -42,6 +44,10 @@ class Migrations(NamedTuple):
     parts: list[Part]
     version: int
     functions_hash: str
+
+    def is_served_by(self, newer: DeployedSchema) -> bool:
+        """Whether a database with this newer schema serves the code that comes with this file."""
+        return newer["oldest_code"] is not None and newer["oldest_code"] <= self.version
 
 
 @cache

@@ -2,6 +2,7 @@
 
 import os
 import time
+from contextlib import suppress
 from functools import cache
 from typing import Any
 
@@ -20,12 +21,22 @@ from ..errors import ConfigError, StartupError, StorageUnavailable
 from .contract import Storage, to_error
 from .migrate import migrate
 
+#: Seconds that a database has to cancel a statement; a little more than it may take itself.
+CANCEL_TIMEOUT = 1.0
+
+#: Does nothing behind a pooler, which lends the same connection to others: there the process that answers is not the
+#: one that was connected to.
+SET_STATEMENT_TIMEOUT = "select set_config('statement_timeout', %(ms)s, false) where pg_backend_pid() = %(pid)s"
+SET_CLIENT_CHECK = (
+    "select set_config('client_connection_check_interval', %(ms)s, false) where pg_backend_pid() = %(pid)s"
+)
+
 
 class Connection(psycopg.Connection[Any]):
-    """A connection that never waits for an answer longer than `seconds`.
+    """A connection that waits for an answer for `seconds`, then cancels the statement.
 
     Time-outs of the server do not help when the server hangs, and a transaction pooler passes no
-    session setting on: so the client watches the clock, and drops the connection when it is over.
+    session setting on: so the client watches the clock.
     """
 
     seconds: float | None = None
@@ -34,6 +45,19 @@ class Connection(psycopg.Connection[Any]):
         try:
             return super().wait(gen, interval, self.seconds if timeout is None else timeout)
         except psycopg.errors._WaitTimeout:
+            return self._cancel_and_wait(gen, interval)
+
+    def _cancel_and_wait(self, gen: Any, interval: float) -> Any:
+        """Return the answer if it comes all the same. Raises `QueryCanceled`; the connection stays of use if it can.
+
+        A connection that is only closed would leave its statement running, and committing.
+        """
+        try:
+            self.cancel_safe(timeout=CANCEL_TIMEOUT)
+            return super().wait(gen, interval, CANCEL_TIMEOUT)
+        except psycopg.errors.QueryCanceled:
+            raise
+        except psycopg.OperationalError:  # it does not answer to this either
             self.close()
             raise psycopg.errors.QueryCanceled("no answer in time") from None
 
@@ -73,7 +97,7 @@ class PostgresStorage(Storage):
 
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
-        values = {name: Jsonb(value) if isinstance(value, dict | list) else value for name, value in args.items()}
+        values = {name: _adapt(value) for name, value in args.items()}
         try:
             with self._pool.connection() as connection:
                 connection.seconds = max(end - time.monotonic(), 0.1)  # what waiting for the connection has left over
@@ -97,7 +121,13 @@ class PostgresStorage(Storage):
             raise StartupError(f"The schema could not be applied: {_one_line(error)}.") from None
 
     def _configure(self, connection: Connection) -> None:
+        """Let PostgreSQL give up by itself when we are gone, or could not cancel what took too long."""
         connection.seconds = self._timeout
+        pid = connection.info.backend_pid
+        milliseconds = round((self._timeout + CANCEL_TIMEOUT) * 1000)
+        connection.execute(SET_STATEMENT_TIMEOUT, {"ms": str(milliseconds), "pid": pid})
+        with suppress(psycopg.errors.InvalidParameterValue):  # PostgreSQL on Windows cannot look
+            connection.execute(SET_CLIENT_CHECK, {"ms": "1000", "pid": pid})
 
     def _check(self, connection: Connection) -> None:
         """Refuse a pooled connection that the server has closed meanwhile, at the price of two system calls.
@@ -140,6 +170,12 @@ def _statement(function: str, names: tuple[str, ...]) -> SQL:
     """Return the statement that calls a function with named arguments; PostgreSQL chooses a function by them."""
     arguments = ", ".join(f"{name} => %({name})s" for name in names)
     return SQL(f"select public.{function}({arguments})::text")  # type: ignore[arg-type]
+
+
+def _adapt(value: Any) -> Any:
+    """Return an argument as psycopg passes it: objects, and lists of objects, as `jsonb`, other lists as arrays."""
+    first = value[0] if isinstance(value, list) and value else value
+    return Jsonb(value) if isinstance(first, dict) else value
 
 
 def _failure(error: psycopg.Error) -> Exception:

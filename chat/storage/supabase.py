@@ -1,23 +1,17 @@
 """The driver for a Supabase project without a database password: supabase-py, one `rpc` for each call."""
 
 import logging
-import threading
-import time
-from contextlib import AbstractContextManager, nullcontext
-from math import inf
 from typing import Any
 
-import eventlet
 import httpx
 import jwt
-import urllib3
-from eventlet.patcher import is_monkey_patched
 from supabase import Client, ClientOptions, SupabaseException, create_client
 
 from ..config import Config
-from ..errors import ConfigError, StartupError, StorageFault, StorageUnavailable
+from ..errors import ConfigError, StartupError, StorageFault, StorageReadOnly, StorageUnavailable
 from .contract import DeployedSchema, Storage, to_error
 from .migrations import migrations
+from .transport import PooledTransport
 
 RIGHT_KEY = (
     "set SUPABASE_SERVICE_ROLE_KEY to the project's service_role key or to an sb_secret_ key "
@@ -60,7 +54,7 @@ class SupabaseStorage(Storage):
     def open(self) -> None:
         found, wanted = self._deployed_schema(), migrations()
         named = f"The chat schema in this Supabase project is version {found['version']}"
-        if found["version"] > wanted.version and (found["oldest_code"] or inf) > wanted.version:
+        if found["version"] > wanted.version and not wanted.is_served_by(found):
             raise StartupError(
                 f"{named} and this release needs {wanted.version}: the project belongs to a newer release; "
                 "upgrade the server."
@@ -93,7 +87,9 @@ class SupabaseStorage(Storage):
             found = self.get_schema()
             return {**found, "version": int(found["version"])}
         except FunctionMissing:
-            raise StartupError(f"The chat schema is not in this Supabase project yet: {PASTE}") from None
+            raise StartupError(
+                f"The chat schema is not in this Supabase project yet, or is of the first release: {PASTE}"
+            ) from None
         except KeyRefused as error:
             raise StartupError(f"The Supabase project at {self._url} refused the key ({error}): {RIGHT_KEY}.") from None
         except StorageUnavailable as error:
@@ -106,74 +102,6 @@ class SupabaseStorage(Storage):
                 f"SUPABASE_PROJECT_URL does not lead to the API of a Supabase project ({error}): "
                 f"it looks like https://<project>.supabase.co and is {self._url}."
             ) from None
-
-
-class PooledTransport(httpx.BaseTransport):
-    """Sends httpx's requests through urllib3, at most `size` at once, each answered within `seconds` or given up.
-
-    httpx's own pool looks at every one of its connections for every request, each time with a `select` that under
-    eventlet is a switch to the hub: with many callers it slows down instead of speeding up.
-    """
-
-    def __init__(self, size: int, seconds: float) -> None:
-        self._seconds = seconds
-        # urllib3 waits for a free connection too, but not within the same time-out and not first come, first served.
-        self._door = threading.Lock()
-        self._free = threading.BoundedSemaphore(size)
-        # Never sent again by itself: a request that broke off may have been committed. A kept connection that the other
-        # side has closed is noticed before anything is sent, and replaced.
-        self._pool = urllib3.PoolManager(maxsize=size, retries=False, ssl_context=httpx.create_ssl_context())
-
-    def handle_request(self, request: httpx.Request) -> httpx.Response:
-        """Return the whole answer, not decoded. Raises `httpx.TransportError`."""
-        end = time.monotonic() + self._seconds
-        if not self._enter(end):
-            raise httpx.PoolTimeout("no free connection in time")
-        try:
-            return self._send(request, max(end - time.monotonic(), 0.001))
-        except urllib3.exceptions.HTTPError as error:
-            raise httpx.TransportError(str(error).rpartition(": ")[2]) from error
-        finally:
-            self._free.release()
-
-    def _enter(self, end: float) -> bool:
-        """Wait for a free connection and say whether there was one before `end`.
-
-        Only the first in the line looks for it: a semaphore alone lets newcomers pass those who wait.
-        """
-        if not self._door.acquire(timeout=self._seconds):
-            return False
-        try:
-            return self._free.acquire(timeout=max(end - time.monotonic(), 0))
-        finally:
-            self._door.release()
-
-    def _send(self, request: httpx.Request, seconds: float) -> httpx.Response:
-        with _deadline(seconds):
-            answer = self._pool.request(
-                request.method,
-                str(request.url),
-                body=request.read(),
-                headers=dict(request.headers),
-                timeout=urllib3.Timeout(total=seconds),
-                redirect=False,
-                decode_content=False,  # httpx does
-            )
-        return httpx.Response(answer.status, headers=list(answer.headers.items()), content=answer.data)
-
-    def close(self) -> None:
-        self._pool.clear()
-
-
-def _deadline(seconds: float) -> AbstractContextManager[Any]:
-    """End the block after `seconds` under eventlet.
-
-    A time-out of sockets covers neither the look-up of a name, nor each next address that is tried,
-    nor an answer that comes in drops.
-    """
-    if is_monkey_patched("socket"):
-        return eventlet.Timeout(seconds, httpx.ReadTimeout("no answer in time"))
-    return nullcontext()
 
 
 def _connect(url: str, key: str, http: httpx.Client) -> Client:
@@ -216,15 +144,18 @@ def _raise_failure(response: httpx.Response) -> None:
     code = str(error.get("code") or f"HTTP {status}")
     message = str(error.get("message") or response.reason_phrase)
     told = StorageFault(f"{code}: {message}")
+    failure = to_error(code, message, error.get("details"))
     if code.startswith("PT"):
-        raise to_error(code, message, error.get("details"))
+        raise failure
+    if isinstance(failure, StorageReadOnly):
+        raise failure from told
     if status >= 502 or status in (408, 429) or code == "HTTP 500":
         raise StorageUnavailable() from told
     if code == "PGRST202":
         raise FunctionMissing(*told.args)
     if code in ("42501", "HTTP 401") or code.startswith("PGRST30"):
         raise KeyRefused(*told.args)
-    raise to_error(code, message, error.get("details")) from told
+    raise failure from told
 
 
 def _error_object(response: httpx.Response) -> dict[str, Any]:

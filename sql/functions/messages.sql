@@ -21,21 +21,25 @@ create or replace function public.chat_message_range(
 language plpgsql stable set search_path = ''
 as $$
 declare
+    v_fits boolean;
     v_row record;
     v_items json[] := '{}';
     v_bytes bigint := 0;
 begin
     -- Mostly all of them fit, and one query is half the work of the loop. A byte of text is six of JSON at most.
-    if p_bytes >= (
-        select coalesce(sum(6 * octet_length(message) + 1000), 0)
-        from public.messages where conversation_id = p_conversation_id and seq between p_first and p_last
-    ) then
-        select min(m.seq), max(m.seq), coalesce(json_agg(public.chat_message_json(m, a.author) order by m.seq), '[]')
-        into first_seq, last_seq, items
-        from public.messages as m
-        -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
-        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where m.conversation_id = p_conversation_id and m.seq between p_first and p_last;
+    with found as materialized (
+        select m from public.messages as m where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
+    ), measured as (
+        select coalesce(sum(6 * octet_length((m).message) + 1000), 0) <= p_bytes as fits from found
+    )
+    select min((f.m).seq), max((f.m).seq), coalesce(json_agg(public.chat_message_json(f.m, a.author) order by (f.m).seq), '[]'),
+           (select fits from measured)
+    into first_seq, last_seq, items, v_fits
+    from found as f
+    -- `limit 1`: each author is looked up by its id, however many rows the planner expects; a join might scan all users
+    cross join lateral (select u as author from public.users as u where u.id = (f.m).user_id limit 1) as a
+    where (select fits from measured);
+    if v_fits then
         return;
     end if;
     -- One by one, so that no more JSON is made than is sent.

@@ -19,8 +19,8 @@ language sql immutable
 as $$ select coalesce(p_changed_in >= p_from and p_changed_in < pg_snapshot_xmax(p_snapshot), false) $$;
 
 -- A cursor is `epoch.from`: what transaction `from` and later ones changed is not known yet. With `.to.at.id` it is in the
--- middle of a walk, after the conversation of that activity (microseconds) and id; the next walk begins at `to`. All is
--- null for a cursor that this database did not make.
+-- middle of a walk, after the conversation made at that time (microseconds) with that id; the next walk begins at `to`. All
+-- is null for a cursor that this database did not make.
 create or replace function public.chat_parse_cursor(
     p_cursor text, p_snapshot pg_snapshot, out from_xid xid8, out to_xid xid8, out after_at timestamptz, out after_id uuid
 )
@@ -61,7 +61,8 @@ begin
 end $$;
 
 -- Everything that has changed in the user's conversations since the versions in p_since ({conversation_id: version}), or
--- since the answer that gave p_cursor; the most recently active first. A changed conversation comes whole, with the
+-- since the answer that gave p_cursor; the newest conversation first: an order in which nothing moves while a client walks
+-- through it, so that none is passed over. A changed conversation comes whole, with the
 -- messages changed since; more than p_limit of them, or a version from another history, and it starts afresh:
 -- recovered = false, the newest page. One that p_since knows, or in which only the user's own pointers have moved since
 -- p_cursor, is a summary. At most 50 come whole, and the answer ends after two mebibytes; has_more says that the cursor
@@ -83,6 +84,7 @@ declare
     v_is_full boolean;
     v_item json;
     v_items json[] := '{}';
+    v_mine uuid[] := '{}';
     v_whole integer := 0;
     v_bytes bigint := 0;
     v_passed text;   -- the place of the last conversation that needs no other answer
@@ -95,25 +97,26 @@ begin
     v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
         select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
-               (extract(epoch from c.last_activity_at) * 1000000)::bigint || '.' || c.id as place,
+               (extract(epoch from c.created_at) * 1000000)::bigint || '.' || c.id as place,
                public.chat_changed_since(c.changed_in, v_from, v_snapshot) as is_changed,
                public.chat_changed_since(m.joined_in, v_from, v_snapshot) as is_new
         from public.user_conversation as m
         join public.conversations as c on c.id = m.conversation_id
         where m.user_id = p_user_id
-          and (v_cursor.after_id is null or (c.last_activity_at, c.id) < (v_cursor.after_at, v_cursor.after_id))
+          and (v_cursor.after_id is null or (c.created_at, c.id) < (v_cursor.after_at, v_cursor.after_id))
           and (v_from = '0' or public.chat_changed_since(c.changed_in, v_from, v_snapshot)
                or public.chat_changed_since(m.changed_in, v_from, v_snapshot))
-        order by c.last_activity_at desc, c.id desc
+        order by c.created_at desc, c.id desc
         limit case when v_is_walk then 51 end  -- they all come whole, and no more of ten thousand need be sorted
     loop
+        v_mine := v_mine || v_row.id;
         v_is_short := coalesce(v_row.since = v_row.version, false)
                       or (v_from > '0' and not v_row.is_changed and not v_row.is_new);
         v_is_full := v_bytes > public.chat_page_bytes();
         if v_is_full or (v_whole = 50 and not v_is_short) then
             v_more := coalesce(v_more, v_passed);
-            exit when v_is_full or coalesce(p_since, '{}') = '{}';
-            continue;  -- those that p_since knows are short, and do come
+            exit when coalesce(p_since, '{}') = '{}';
+            continue;  -- those that p_since knows are short, and do come while there is room
         end if;
         if v_is_short then
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
@@ -135,13 +138,15 @@ begin
         'removed', (
             select coalesce(json_agg(gone.id), '[]')
             from (
-                select id::uuid from jsonb_object_keys(p_since) as known (id)
+                select id::uuid from jsonb_object_keys(p_since) as known (id) except select unnest(v_mine)
                 union
-                select conversation_id from public.chat_former_members
-                where user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
-                  and public.chat_changed_since(changed_in, v_from, v_snapshot)
-                except
-                select conversation_id from public.user_conversation where user_id = p_user_id
+                select f.conversation_id from public.chat_former_members as f
+                where f.user_id = p_user_id and v_from > '0' and v_cursor.after_id is null
+                  and public.chat_changed_since(f.changed_in, v_from, v_snapshot)
+                  and not exists (
+                      select from public.user_conversation as m
+                      where m.conversation_id = f.conversation_id and m.user_id = p_user_id
+                  )
             ) as gone (id)
         ),
         'cursor', public.chat_epoch() || '.' || case when v_more is null then v_to::text else concat_ws('.', v_from, v_to, v_more) end,

@@ -10,7 +10,7 @@ from uuid import uuid4
 import pytest
 from flask import Flask
 
-from chat import jwks
+from chat.auth import jwks
 from chat.auth.jwks import KeySet
 from chat.errors import Unauthorized
 from tests.support.client import Api

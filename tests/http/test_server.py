@@ -34,6 +34,9 @@ http.HEADER_TIMEOUT = http.BODY_TIMEOUT = 1
 runpy.run_path({str(WSGI)!r}, run_name="__main__")
 """
 
+#: The beginning of a request with a body.
+JSON_POST = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+
 
 class Server:
     """A running server. `stop` returns its exit code, `stderr` tells what it complained about."""
@@ -118,7 +121,8 @@ def begin_sign_up(server: Server, username: str) -> tuple[socket.socket, bytes]:
     """Send a request up to the middle of its body; return the connection and the rest."""
     body = json.dumps({"username": username}).encode()
     connection = server.connect()
-    head = f"POST /users/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    head = "POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
+    head += f"Content-Length: {len(body)}"
     connection.sendall(head.encode() + b"\r\n\r\n" + body[:5])
     time.sleep(0.3)
     return connection, body[5:]
@@ -247,7 +251,7 @@ def test_what_cannot_work_is_one_sentence(tmp_path: Path, settings: dict[str, st
     assert word in refused(tmp_path, **settings)
 
 
-@pytest.mark.parametrize("head", [b"G", b"GET / HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+@pytest.mark.parametrize("head", [b"G", b"GET / HTTP/1.1\r\nHost: localhost\r\nX-Slow: "])
 def test_slow_headers_are_cut_off(impatient: Server, head: bytes) -> None:
     with impatient.connect() as connection:
         started = time.monotonic()
@@ -268,15 +272,13 @@ def test_slow_body_is_cut_off(impatient: Server) -> None:
 def test_idle_connection_is_kept(impatient: Server) -> None:
     with impatient.connect() as connection:
         for _ in range(2):
-            connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")
+            connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")
             assert b"200 OK" in connection.recv(65536)
             time.sleep(1.2)
 
 
 def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> None:
-    head = (
-        b"POST /users/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 10000000000\r\n"
-    )
+    head = JSON_POST + b"Content-Length: 10000000000\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n" + b" " * 100_000)
         answer = everything(connection)
@@ -286,7 +288,7 @@ def test_body_that_is_too_large_is_answered_and_not_read(impatient: Server) -> N
 
 def test_endless_chunks_nobody_reads_are_cut_off(impatient: Server) -> None:
     with impatient.connect() as connection:
-        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n")
+        connection.sendall(b"POST /nowhere HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n")
         chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
         with suppress(ConnectionError):
             while True:
@@ -295,13 +297,13 @@ def test_endless_chunks_nobody_reads_are_cut_off(impatient: Server) -> None:
 
 def test_chunked_body_is_read(impatient: Server) -> None:
     body = b'{"username": "chunky"}'
-    head = b"POST /users/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n"
+    head = JSON_POST + b"Transfer-Encoding: chunked\r\n"
     with impatient.connect() as connection:
         connection.sendall(head + b"\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body))
         answer = connection.recv(65536)
         assert b"200 OK" in answer
         assert b"chunky" in answer
-        connection.sendall(b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n")  # the connection serves on
+        connection.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n")  # the connection serves on
         assert b"200 OK" in connection.recv(65536)
 
 

@@ -251,13 +251,16 @@ def test_a_transaction_that_began_early_and_commits_late_is_not_lost(
 # walks ----------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("seed", range(4))
+@pytest.mark.parametrize("limit", [2, 50])
+@pytest.mark.parametrize("seed", range(3))
 def test_a_walk_leaves_nothing_out_whatever_is_written_meanwhile(
-    direct: PostgresStorage, world: World, ann: str, bob: str, seed: int
+    direct: PostgresStorage, world: World, ann: str, bob: str, seed: int, limit: int
 ) -> None:
     chance = random.Random(seed)
     conversations = [world.conversation(ann, bob) for _ in range(120)]
-    reader = Reader(ask_by(direct, bob), limit=chance.choice([1, 3, 50]))
+    for id in conversations:
+        world.send(id, ann, "at first")
+    reader = Reader(ask_by(direct, bob), limit=limit)
 
     def change() -> None:
         id = chance.choice(conversations)
@@ -279,17 +282,40 @@ def test_a_walk_leaves_nothing_out_whatever_is_written_meanwhile(
             conversations.remove(id)
             world.sql("delete from conversations where id = %s", id)
 
-    for _ in range(3):
+    for _ in range(2):
         for _ in range(100):
             answer = reader.pull()
-            for _ in range(chance.randint(0, 8)):
+            for _ in range(chance.randint(0, 30)):
                 change()
-            if not answer["has_more"] and chance.random() < 0.4:
+            if not answer["has_more"]:
                 break
-        for _ in range(chance.randint(0, 60)):
+        for _ in range(chance.choice([0, 60, 250])):
             change()
         reader.catch_up(20)
         reader.shows_what_a_fresh_one_shows()
+
+
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_is_written_to_before_the_walk_comes_to_it_is_not_passed_over(
+    direct: PostgresStorage, world: World, ann: str, bob: str, is_first: bool
+) -> None:
+    conversations = [world.conversation(ann, bob) for _ in range(60)]
+    reader = Reader(ask_by(direct, bob))
+    if not is_first:
+        reader.catch_up()
+        world.settle()
+        reader.pull()
+    for id in conversations:
+        world.send(id, ann, "before the walk")
+    world.settle()
+    walked = set(ids(reader.pull(), whole=True))
+    for id in set(conversations) - walked:
+        world.send(id, ann, "during the walk")
+    world.settle()
+    reader.catch_up()
+    reader.shows_what_a_fresh_one_shows()
+    reader.pull()
+    reader.shows_what_a_fresh_one_shows()
 
 
 def test_many_summaries_are_pages_too(direct: PostgresStorage, world: World, ann: str, bob: str, sql: Sql) -> None:
@@ -313,7 +339,7 @@ def test_many_summaries_are_pages_too(direct: PostgresStorage, world: World, ann
 def many_conversations(sql: Sql, owner: str, member: str, count: int) -> None:
     """Open many conversations at once, with a message in each."""
     sql(
-        "with c as (insert into conversations (name, owner_user_id, last_seq, version, last_activity_at) "
+        "with c as (insert into conversations (name, owner_user_id, last_seq, version, created_at) "
         "select 'spam ' || n, %s, 1, 2, now() - n * interval '1 second' from generate_series(1, %s) as n "
         "returning id), "
         "m as (insert into user_conversation (conversation_id, user_id) "
@@ -346,7 +372,7 @@ def test_who_is_added_to_ten_thousand_conversations_comes_to_the_end(
 
 def test_a_walk_that_since_began_goes_on_by_cursor(api: Api, world: World, ann: str, bob: str) -> None:
     conversations = [world.conversation(ann, bob) for _ in range(60)]
-    known = dict.fromkeys(conversations[:5], 1)  # the least recently active
+    known = dict.fromkeys(conversations[:5], 1)  # the oldest
     answer = api.sync({"id": bob}, known)
     assert (len(ids(answer, whole=True)), sorted(ids(answer, whole=False))) == (50, sorted(known))
     assert answer["has_more"]
@@ -391,7 +417,7 @@ def test_a_cursor_that_this_database_did_not_make_starts_afresh(ask: Ask, reader
 def test_a_walk_from_before_1970_goes_on(direct: PostgresStorage, world: World, ann: str, bob: str, sql: Sql) -> None:
     for _ in range(60):
         world.conversation(ann, bob)
-    sql("update conversations set last_activity_at = '1960-01-01'")
+    sql("update conversations set created_at = '1960-01-01'")
     reader = Reader(ask_by(direct, bob))
     assert reader.catch_up(5) == 2
     assert len(reader.conversations) == 60

@@ -12,6 +12,7 @@ from flask import Flask
 from marshmallow import RAISE, Schema
 
 from chat.auth import Caller
+from chat.errors import ChatError
 from chat.realtime.events import EVENTS
 from chat.sockets.namespace import ChatNamespace
 from chat.storage import Change, Page, Storage
@@ -25,12 +26,13 @@ from tests.support.tour import uid
 ANSWERS = {
     Page: '{"info" : null, "items" : []}',
     Change: '{"announce" : true, "audience_version" : 1, "result" : {}}',
+    list[Change | ChatError]: "[]",
 }
 #: The functions that are kept for processes of the last release.
 PREVIOUS = (Path(__file__).parents[2] / "sql" / "functions" / "previous.sql").read_text()
 
 #: Methods of a driver that are no calls.
-NO_CALLS = {"open", "close", "migrate", "call", "call_text"}
+NO_CALLS = {"open", "close", "migrate", "check_ready", "call", "call_text"}
 
 # storage and SQL
 

@@ -236,7 +236,8 @@ def test_the_upgraded_database_is_served(upgraded_url: str, make_app: Callable[.
     assert team["messages"][3]["users"] == {"id": LONER, "username": ""}
     assert team["messages"][3]["message"] == LONG_TEXT
     assert [each["username"] for each in team["participants"]] == ["ann", "bob", "bob"]
-    assert api.sync(bob, {TEAM: 4})["conversations"][0]["messages"][0]["seq"] == 4
+    synced = {each["id"]: each for each in api.sync(bob, {TEAM: 4})["conversations"]}
+    assert synced[TEAM]["messages"][0]["seq"] == 4
 
     sent = api.send({"id": TEAM}, ann, "after the move")
     assert (sent["seq"], sent["version"]) == (6, 7)

@@ -1,7 +1,9 @@
 """The embedded PostgreSQL: it starts whatever a crash has left behind, and stops with its last user."""
 
+import errno
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -12,6 +14,7 @@ import psycopg
 import pytest
 
 from chat.embedded import ClusterError, EmbeddedPostgres
+from chat.embedded.cluster import SOCKET, Cluster
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -201,3 +204,45 @@ def test_says_why_it_does_not_start(database: EmbeddedPostgres, directory: Path)
             database.start()
     finally:
         settings.write_text(before)
+
+
+def test_a_database_that_hangs_is_not_taken_for_dead(database: EmbeddedPostgres, directory: Path) -> None:
+    database.start()
+    os.kill(postmaster(directory), signal.SIGSTOP)
+    waiting = []
+    try:
+        refused = 0
+        while refused == 0 and len(waiting) < 10_000:  # until the queue of connections is full
+            waiting.append(socket.socket(socket.AF_UNIX))
+            waiting[-1].setblocking(False)
+            refused = waiting[-1].connect_ex(str(directory / "postgres" / SOCKET))
+        assert refused == errno.EAGAIN
+        assert database.is_running()
+    finally:
+        for each in waiting:
+            each.close()
+        os.kill(postmaster(directory), signal.SIGCONT)
+
+
+def test_many_failures_at_once_look_at_the_database_once(
+    database: EmbeddedPostgres, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    database.start()
+    looks: list[bool] = []
+    is_listening = Cluster.is_listening
+    monkeypatch.setattr(Cluster, "is_listening", lambda self: looks.append(is_listening(self)) or looks[-1])
+    for _ in range(400):
+        database.revive()
+    assert looks == [True]
+
+
+@pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="no /proc on this system")
+def test_its_account_does_not_get_our_secrets(
+    database: EmbeddedPostgres, directory: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("JWT_SECRET", "DATABASE_URL", "SUPABASE_SERVICE_ROLE_KEY", "PGPASSWORD", "ANY_OTHER"):
+        monkeypatch.setenv(name, "secret")
+    database.start()
+    environment = Path(f"/proc/{postmaster(directory)}/environ").read_text().split("\0")
+    assert "LC_ALL=C" in environment
+    assert "secret" not in str(environment)

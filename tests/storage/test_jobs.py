@@ -131,6 +131,14 @@ def test_a_claim_whose_answer_was_lost_is_handed_out_again_to_its_process_alone(
     assert storage.finish_job(again["id"], again["claim"]) is True
 
 
+def test_a_process_that_stops_gives_back_what_it_has_claimed_and_not_begun(storage: Storage, sql: Sql) -> None:
+    begun, claimed = storage.add_job("once", {}), storage.add_job("once", {})
+    assert begun is not None
+    claim(storage)
+    assert claim(storage, limit=0, running=(begun,)) == []
+    assert (state(sql, begun), state(sql, claimed)) == (("running", 1), ("waiting", 0))
+
+
 def test_a_lease_that_is_renewed_is_not_recovered(storage: Storage, sql: Sql) -> None:
     storage.add_job("once", {})
     job = claim_one(storage)

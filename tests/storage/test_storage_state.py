@@ -68,10 +68,10 @@ def test_sync_brings_whole_what_is_unknown_and_a_summary_of_what_is_unchanged(st
     old, new = make_conversation(storage, ann, bob), make_conversation(storage, ann, bob)
     storage.send_message(ann, old, {"message": "hello"})
     answer = synced(storage, bob, {old: 2, NOBODY: 3})
-    assert [each["id"] for each in answer["conversations"]] == [old, new]
+    assert [each["id"] for each in answer["conversations"]] == [new, old]
     assert answer["removed"] == [NOBODY]
     assert answer["has_more"] is False
-    unchanged, unknown = answer["conversations"]
+    unknown, unchanged = answer["conversations"]
     assert unchanged == {
         "id": old, "version": 2, "last_seq": 1, "unread_count": 1, "last_read_seq": 0, "last_delivered_seq": 0
     }  # fmt: skip

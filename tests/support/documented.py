@@ -12,13 +12,12 @@ from chat.sockets.namespace import ChatNamespace
 def undocumented_answers(app: Flask) -> list[str]:
     """Return a list to which the app adds each error that it answers and that the route does not document."""
     found: list[str] = []
+    is_open = app.config["CHAT"].auth_mode == "open"
 
     def check(response: Response) -> Response:
         if request.endpoint and response.status_code >= 400 and response.is_json:
             code = response.get_json()["code"]
-            documented = openapi.error_codes(
-                app.view_functions[request.endpoint], app.config["CHAT"].auth_mode == "open"
-            )
+            documented = openapi.error_codes(app.view_functions[request.endpoint], is_open)
             if code not in documented:
                 found.append(f"{request.endpoint} answers {code}")
         return response

@@ -40,9 +40,14 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def forged(user_id: str, secret: bytes, header: dict[str, Any]) -> str:
-    """Return a token with an HMAC of any secret, also one that PyJWT would refuse to use."""
-    parts = [_base64(json.dumps(part).encode()) for part in (header, claims(user_id))]
+def forged(user_id: str, secret: bytes, header: dict[str, Any], **texts: str) -> str:
+    """Return a token with an HMAC of any secret, also one that PyJWT would refuse to use.
+
+    `texts` are claims as JSON, also such as Python would not write.
+    """
+    members = {name: json.dumps(value) for name, value in claims(user_id).items()} | texts
+    payload = "{" + ", ".join(f'"{name}": {text}' for name, text in members.items()) + "}"
+    parts = [_base64(part.encode()) for part in (json.dumps(header), payload)]
     signature = hmac.digest(secret, ".".join(parts).encode(), "sha256")
     return ".".join([*parts, _base64(signature)])
 

@@ -73,8 +73,8 @@ def expect_unavailable(server: Server, device: Device, conversation: dict[str, A
     with soon():
         answer = device.call("sendMessage", {"conversation_id": conversation["id"], "message": "lost"})
     assert (answer["error"]["status"], answer["error"]["code"]) == (503, "storage_unavailable")
-    with soon():
-        assert server.request("GET", "/ready").status == 503
+    with soon():  # an answer holds for a second
+        assert within(PATIENCE, lambda: server.request("GET", "/ready").status == 503)
     assert server.request("GET", "/health").status == 200
 
 

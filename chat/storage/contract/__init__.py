@@ -8,11 +8,13 @@ cannot be reached or does not answer in time, and `StorageFault` for a bug. Ever
 user_not_found and 401 token_invalid (revoked). Ids are lower-case UUID strings, times are ISO 8601 strings in UTC.
 """
 
+import time
 from abc import abstractmethod
 
+from ...errors import StorageReadOnly
 from .calls import Change, Page, to_error
 from .conversations import Audience, Conversations
-from .jobs import Job, Jobs
+from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
@@ -20,7 +22,10 @@ from .sync import Sync
 from .tokens import Revocation, Tokens
 from .users import Users
 
-__all__ = ["Audience", "Change", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+__all__ = ["Audience", "Change", "ClaimedJobs", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+
+#: Seconds for which a refused write counts. Not for ever: who is not ready gets no writes, by which to find out.
+REFUSED_WRITE_COUNTS = 30.0
 
 
 class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
@@ -33,6 +38,15 @@ class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Sche
     @abstractmethod
     def migrate(self) -> str:
         """Bring the schema up to date and return a sentence on what was done. Raises `StartupError`."""
+
+    def check_ready(self) -> None:
+        """Raise 503 storage_unavailable when the database does not answer, or takes no writes.
+
+        It takes none when it has refused one in the last half minute and has taken none since.
+        """
+        self.get_schema()
+        if self.refused_write_at and time.monotonic() - self.refused_write_at < REFUSED_WRITE_COUNTS:
+            raise StorageReadOnly()
 
     @abstractmethod
     def close(self) -> None:

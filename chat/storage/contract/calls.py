@@ -2,13 +2,14 @@
 
 import inspect
 import json
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, get_type_hints
 
 from ...auth import Caller
-from ...errors import ChatError, StorageFault, StorageUnavailable
+from ...errors import ChatError, StorageFault, StorageReadOnly, StorageUnavailable
 
 Method = TypeVar("Method", bound=Callable[..., Any])
 
@@ -34,6 +35,9 @@ class Change(NamedTuple):
 class Calls(ABC):
     """What a driver provides: the call of one SQL function."""
 
+    #: When the database last refused a write (`time.monotonic()`); None when it has taken one since.
+    refused_write_at: float | None = None
+
     @abstractmethod
     def call_text(self, function: str, **args: Any) -> str:
         """Run one SQL function with named arguments and return its result as JSON text."""
@@ -51,7 +55,8 @@ def sql(method: Method) -> Method:
     """
     function = f"chat_{method.__name__}"
     signature = inspect.signature(method)
-    read = READERS.get(get_type_hints(method)["return"], json.loads)
+    returned = get_type_hints(method)["return"]
+    read = READERS.get(returned, json.loads)
 
     @wraps(method)
     def call(self: Calls, *args: Any, **kwargs: Any) -> Any:
@@ -63,7 +68,14 @@ def sql(method: Method) -> Method:
                 values["p_user_id"], values["p_issued_at"] = (value.user_id, value.issued_at) if value else (None, None)
             else:
                 values[f"p_{name}"] = value
-        return read(self.call_text(function, **values))
+        try:
+            text = self.call_text(function, **values)
+        except StorageReadOnly:
+            self.refused_write_at = time.monotonic()
+            raise
+        if returned in (Change, list[Change | ChatError]):
+            self.refused_write_at = None
+        return read(text)
 
     call.is_sql = True  # type: ignore[attr-defined]
     return call  # type: ignore[return-value]
@@ -76,9 +88,11 @@ def to_error(sqlstate: str, message: str, detail: str | None) -> Exception:
     """
     if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
         return ChatError(int(sqlstate[2:]), message, detail or None)
+    if sqlstate in ("53100", "25006"):  # the disk is full; a standby that is not promoted yet
+        return StorageReadOnly()
     # Connection lost (08), resources (53), operator intervention and time-outs (57), lock not available, and
-    # serialization: nothing was written and trying again may well work. 25006: a standby that is not promoted yet.
-    if sqlstate[:2] in ("08", "53", "57") or sqlstate in ("55P03", "40001", "40P01", "25006"):
+    # serialization: nothing was written and trying again may well work.
+    if sqlstate[:2] in ("08", "53", "57") or sqlstate in ("55P03", "40001", "40P01"):
         return StorageUnavailable()
     return StorageFault(f"{sqlstate}: {message}")
 

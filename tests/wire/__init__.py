@@ -1,0 +1,1 @@
+"""The wire: HTTP, WebSockets and long-polling as bytes, against the real server."""
