@@ -1,7 +1,6 @@
 """The listening socket: where it listens, and how many it lets in."""
 
 import errno
-import logging
 import resource
 from contextlib import suppress
 from typing import Any
@@ -13,8 +12,6 @@ from .connection import Connection
 from .gate import Gate
 from .loop import Loop
 from .poller import READ
-
-log = logging.getLogger(__name__)
 
 #: Connections accepted in one turn of the loop.
 ACCEPTS = 64
