@@ -1,10 +1,10 @@
 """How a route answers, and the headers of answers."""
 
-import json
 from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlencode
 
+import orjson
 from flask import Response, request
 
 from ..storage import Page
@@ -34,7 +34,7 @@ def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:
 
 def answer(result: str | dict[str, Any]) -> Response:
     """Answer a result. JSON text goes out as it came from PostgreSQL, neither parsed nor written again."""
-    text = result if isinstance(result, str) else json.dumps(result, ensure_ascii=False)
+    text = result if isinstance(result, str) else orjson.dumps(result)
     return Response(text, mimetype=JSON)
 
 

@@ -3,11 +3,10 @@
 import json
 from typing import Any, NoReturn
 
-import flask
+import orjson
 from flask import request
 from marshmallow import EXCLUDE, ValidationError
 from marshmallow.fields import Dict
-from webargs.flaskparser import FlaskParser
 from webargs.multidictproxy import MultiDictProxy
 
 from ..auth import Caller
@@ -23,33 +22,49 @@ MAX_FORM = 128 << 10
 MAX_FORM_FIELDS = 1000
 
 
-class Parser(FlaskParser):
-    """Reads arguments: a body as JSON or as a form, unknown fields ignored. Every error is a `ChatError`."""
+def read(schema: Schema, location: str) -> dict[str, Any]:
+    """Return the current request's arguments, from its query or its body. Unknown fields are ignored.
 
-    DEFAULT_UNKNOWN_BY_LOCATION = {**FlaskParser.DEFAULT_UNKNOWN_BY_LOCATION, "json": EXCLUDE}
+    Raises 422 validation_failed, and for a body 400 malformed_json, 413 body_too_large, 415 unsupported_media_type.
+    """
+    content = MultiDictProxy(request.args, schema) if location == "query" else _body(schema)
+    try:
+        arguments: dict[str, Any] = schema.load(content, unknown=EXCLUDE)
+    except ValidationError as error:
+        raise ValidationFailed(flatten(error.messages)) from None
+    return arguments
 
-    def load_json(self, req: flask.Request, schema: Any) -> Any:
-        if req.mimetype == FORM:
-            form = req.get_data()
-            if len(form) > MAX_FORM or form.count(b"&") >= MAX_FORM_FIELDS:  # reading them all is what costs
-                raise ChatError(413, "body_too_large", "A form may have 128 KiB and 1,000 fields; JSON may have 1 MiB.")
-            if next(iter(req.form), "").startswith("{"):  # curl -d with JSON, which calls everything a form
-                raise ChatError(415, "unsupported_media_type", "This is JSON: send `Content-Type: application/json`.")
-            return MultiDictProxy(req.form, schema)
-        body = req.get_data()
-        if not body:
-            return {}
-        if not req.is_json:
-            raise ChatError(415, "unsupported_media_type")
-        try:
-            return json.loads(body, parse_constant=_refuse_constant)
-        # ValueError: no JSON, no UTF-8, or a number of thousands of digits. RecursionError: nested thousands deep.
-        except (ValueError, RecursionError):
-            raise MalformedJSON() from None
 
-    def handle_error(self, error: ValidationError, *args: Any, **kwargs: Any) -> NoReturn:
-        # {location: {field: [text]}}, and there is one location only
-        raise ValidationFailed(flatten(next(iter(error.messages.values())))) from None  # type: ignore[union-attr]
+def _body(schema: Schema) -> Any:
+    """Return the body: JSON, or a form that holds the same fields."""
+    if request.mimetype == FORM:
+        return _form(schema)
+    body = request.get_data()
+    if not body:
+        return {}
+    if not request.is_json:
+        raise ChatError(415, "unsupported_media_type")
+    try:
+        return orjson.loads(body)
+    except ValueError:  # half a surrogate pair, perhaps, which is JSON all the same
+        return _parse_slowly(body)
+
+
+def _parse_slowly(body: bytes) -> Any:
+    try:
+        return json.loads(body, parse_constant=_refuse_constant)
+    # ValueError: no JSON, no UTF-8, or a number of thousands of digits. RecursionError: nested thousands deep.
+    except (ValueError, RecursionError):
+        raise MalformedJSON() from None
+
+
+def _form(schema: Schema) -> Any:
+    form = request.get_data()
+    if len(form) > MAX_FORM or form.count(b"&") >= MAX_FORM_FIELDS:  # reading them all is what costs
+        raise ChatError(413, "body_too_large", "A form may have 128 KiB and 1,000 fields; JSON may have 1 MiB.")
+    if next(iter(request.form), "").startswith("{"):  # curl -d with JSON, which calls everything a form
+        raise ChatError(415, "unsupported_media_type", "This is JSON: send `Content-Type: application/json`.")
+    return MultiDictProxy(request.form, schema)
 
 
 def _refuse_constant(name: str) -> NoReturn:

@@ -1,4 +1,7 @@
-"""The blueprint of all routes: its decorators read the arguments and describe the answer."""
+"""The blueprint of all routes: its decorators read the arguments and describe the answer.
+
+The OpenAPI document is flask-smorest's; requests are read here, since its wrappers and webargs' cost as much as a view.
+"""
 
 from functools import wraps
 from typing import Any
@@ -8,13 +11,11 @@ import flask_smorest.blueprint
 from ..auth import Caller
 from ..schemas.base import Schema
 from .answers import JSON, header_references
-from .arguments import Parser, find_caller, with_caller
+from .arguments import find_caller, read, with_caller
 
 
 class Blueprint(flask_smorest.blueprint.Blueprint):
     """A blueprint whose views get `(caller, arguments)` and answer JSON."""
-
-    ARGUMENTS_PARSER = Parser()
 
     def arguments(  # type: ignore[override]
         self,
@@ -29,18 +30,19 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         `names_caller` is the field in which the caller says who it is in open mode; with None the view gets the
         arguments alone. Without `caller_required` the caller may be None, in open mode.
         """
-        read = super().arguments(with_caller(schema, names_caller)(), location=location)
+        reader = with_caller(schema, names_caller)()
+        describe = super().arguments(reader, location=location)
 
         def decorate(view: Any) -> Any:
-            if names_caller is None:
-                return read(view)
-
             @wraps(view)
-            def with_found_caller(arguments: dict[str, Any], **path: str) -> Any:
+            def with_arguments(**path: str) -> Any:
+                arguments = read(reader, location)
+                if names_caller is None:
+                    return view(arguments, **path)
                 caller = find_caller(arguments.pop(names_caller, None), names_caller, caller_required)
                 return view(caller, arguments, **path)
 
-            return read(with_found_caller)
+            return _described(with_arguments, describe)
 
         return decorate
 
@@ -66,6 +68,13 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         description: str | None = None,
     ) -> Any:
         """Describe the answer: its schema, and which of `answers.HEADERS` it has besides those of every answer."""
-        return super().response(
+        describe = super().response(
             status_code, schema, content_type=content_type, headers=header_references(headers), description=description
         )
+        return lambda view: _described(view, describe)
+
+
+def _described(view: Any, describe: Any) -> Any:
+    """Return the view with what flask-smorest's decorator notes for the document, and without its wrapper."""
+    view._apidoc = describe(view)._apidoc
+    return view

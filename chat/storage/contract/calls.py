@@ -1,12 +1,13 @@
 """How a method of the storage contract becomes a call of its SQL function."""
 
 import inspect
-import json
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
 from typing import Any, NamedTuple, TypeVar, get_type_hints
+
+import orjson
 
 from ...auth import Caller
 from ...errors import ChatError, StorageFault, StorageReadOnly, StorageUnavailable
@@ -44,7 +45,7 @@ class Calls(ABC):
 
     def call(self, function: str, **args: Any) -> Any:
         """Run one SQL function with named arguments and return its result."""
-        return json.loads(self.call_text(function, **args))
+        return orjson.loads(self.call_text(function, **args))
 
 
 def sql(method: Method) -> Method:
@@ -56,7 +57,7 @@ def sql(method: Method) -> Method:
     function = f"chat_{method.__name__}"
     signature = inspect.signature(method)
     returned = get_type_hints(method)["return"]
-    read = READERS.get(returned, json.loads)
+    read = READERS.get(returned, orjson.loads)
 
     @wraps(method)
     def call(self: Calls, *args: Any, **kwargs: Any) -> Any:
@@ -103,17 +104,17 @@ def _read_page(text: str) -> Page:
     PostgreSQL writes the keys in this order and `info` holds no text of a user, so the first `"items"` is the key.
     """
     head, _, items = text.partition(', "items" : ')
-    return Page(json.loads(head + "}")["info"], items[:-1])
+    return Page(orjson.loads(head + "}")["info"], items[:-1])
 
 
 def _read_change(text: str) -> Change:
-    return Change(**json.loads(text))
+    return Change(**orjson.loads(text))
 
 
 def _read_batch(text: str) -> list[Change | ChatError]:
     return [
         Change(**outcome) if "result" in outcome else ChatError(outcome["status"], outcome["code"], outcome["detail"])
-        for outcome in json.loads(text)
+        for outcome in orjson.loads(text)
     ]
 
 
