@@ -25,6 +25,10 @@ CLOCK_SKEW = 300
 
 #: Characters of a token. Those of identity providers have a few thousand at most.
 MAX_TOKEN = 16_384
+#: Seconds for which a verified signature counts: a key that its provider withdraws may verify so much longer.
+VERIFIED_LIFETIME = 60
+#: Tokens whose verification is remembered.
+MAX_VERIFIED = 10_000
 
 
 class Identity(NamedTuple):
@@ -36,11 +40,19 @@ class Identity(NamedTuple):
     ours: bool
 
 
+class Verified(NamedTuple):
+    """What a token said when its signature was verified, and until when that is taken for true (Unix seconds)."""
+
+    identity: Identity
+    until: float
+
+
 class Tokens:
     """Signs this server's tokens; verifies them and an identity provider's."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
+        self._verified: dict[str, Verified] = {}
         self._keys = KeySet(config.jwt_jwks_url) if config.jwt_jwks_url else None
 
     @property
@@ -75,7 +87,21 @@ class Tokens:
         }
 
     def verify(self, token: str) -> Identity:
-        """Return whom a token speaks for. Raises 401 token_expired or token_invalid."""
+        """Return whom a token speaks for. Raises 401 token_expired or token_invalid.
+
+        A signature that was verified less than a minute ago is not verified again; whether the token has been revoked
+        is asked by each call of the database.
+        """
+        known = self._verified.get(token)
+        if known is None or known.until <= time.time():
+            identity = self._verify(token)
+            known = Verified(identity, min(identity.expires_at, time.time() + VERIFIED_LIFETIME))
+            self._verified[token] = known
+            if len(self._verified) > MAX_VERIFIED:
+                del self._verified[next(iter(self._verified))]
+        return known.identity
+
+    def _verify(self, token: str) -> Identity:
         if len(token) > MAX_TOKEN:
             raise Unauthorized("token_invalid", "The token is too long.")
         try:
