@@ -40,9 +40,9 @@ def check(config: "Config") -> None:
         if getattr(config, name) not in words:
             allowed = " or ".join(filter(None, words))
             raise ConfigError(f"{name.upper()} must be {allowed}, not {getattr(config, name)!r}.")
-    for name, (least, most) in RANGES.items():
-        if not least <= getattr(config, name) <= most:
-            raise ConfigError(f"{name.upper()} must be between {least} and {most}, not {getattr(config, name)}.")
+    for name, (minimum, maximum) in RANGES.items():
+        if not minimum <= getattr(config, name) <= maximum:
+            raise ConfigError(f"{name.upper()} must be between {minimum} and {maximum}, not {getattr(config, name)}.")
     for name in POSITIVE:
         if not 0 < getattr(config, name) < inf:
             raise ConfigError(f"{name.upper()} must be more than zero.")

@@ -68,10 +68,10 @@ def split(message: str) -> tuple[int, str]:
     return (int(message[0]), message[1:]) if message[:1] in "123456" and message else (OPEN, "")
 
 
-def read_payload(environ: dict[str, Any], most: int) -> list[Packet]:
+def read_payload(environ: dict[str, Any], max_length: int) -> list[Packet]:
     """Return the packets that a polling client posts. Raises `ValueError`."""
     length = int(environ.get("CONTENT_LENGTH") or 0)
-    if length > most:
+    if length > max_length:
         raise ValueError("a body that is too large")
     body = environ["wsgi.input"].read(length)
     try:

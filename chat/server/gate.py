@@ -3,12 +3,12 @@
 import re
 from collections import Counter
 from collections.abc import Iterable
-from ipaddress import ip_address, ip_network
 from typing import Any
 
 from flask import Flask
 
 from ..config import Config
+from ..limits import address_key
 from . import green
 from .answer import respond
 from .connection import Connection
@@ -24,7 +24,7 @@ HANDSHAKES = 8
 class Gate:
     """Counts connections by address, and hands each request to who answers it."""
 
-    def __init__(self, app: Flask, address: tuple[Any, ...], most: int) -> None:
+    def __init__(self, app: Flask, address: tuple[Any, ...], max_connections: int) -> None:
         config: Config = app.config["CHAT"]
         #: The address that the server listens on.
         self.address = address
@@ -32,7 +32,7 @@ class Gate:
         self._app = app
         self._limits = app.extensions["limits"]
         self._proxies = config.trusted_proxies
-        self._most_of_address = config.max_connections_per_address or max(1, most // 4)
+        self._max_per_address = config.max_connections_per_address or max(1, max_connections // 4)
         self._connections: Counter[str] = Counter()
         self._handshakes = green.Lane(HANDSHAKES)
 
@@ -40,8 +40,8 @@ class Gate:
         """Count a connection from this address; return whether it may stay. A trusted proxy brings many people."""
         if self._proxies:
             return True
-        address = network(peer)
-        if self._connections[address] >= self._most_of_address:
+        address = address_key(peer)
+        if self._connections[address] >= self._max_per_address:
             return False
         self._connections[address] += 1
         return True
@@ -49,7 +49,7 @@ class Gate:
     def leave(self, peer: str) -> None:
         """A connection that had entered is closed."""
         if not self._proxies:
-            address = network(peer)
+            address = address_key(peer)
             self._connections[address] -= 1
             if not self._connections[address]:
                 del self._connections[address]
@@ -85,12 +85,3 @@ def client_address(environ: dict[str, Any], proxies: int) -> str:
     hops = environ.get("HTTP_X_FORWARDED_FOR", "").split(",") if proxies else []
     address: str = hops[-proxies].strip() if len(hops) >= proxies > 0 else environ["REMOTE_ADDR"]
     return address
-
-
-def network(address: str) -> str:
-    """Return what counts as one address: one of IPv4, or the /64 that one holder of IPv6 addresses has at hand."""
-    if ":" not in address:
-        return address
-    parsed = ip_address(address.partition("%")[0])
-    mapped = getattr(parsed, "ipv4_mapped", None)
-    return str(mapped or ip_network((parsed, 64), strict=False))

@@ -32,7 +32,7 @@ class Listener:
         """Listen at this address. Raises `StartupError`."""
         self._loop: Loop | None = None
         self._gate: Gate | None = None
-        self._most = 0
+        self._max_connections = 0
         self._is_paused = False
         self._on_close = self._closed  # one method for all
         #: The connections that are open.
@@ -52,9 +52,9 @@ class Listener:
         self._socket.setblocking(False)
         self.address: tuple[Any, ...] = self._socket.getsockname()
 
-    def accept(self, loop: Loop, gate: Gate, most: int) -> None:
+    def accept(self, loop: Loop, gate: Gate, max_connections: int) -> None:
         """Accept connections from now on, at most so many at once."""
-        self._loop, self._gate, self._most = loop, gate, most
+        self._loop, self._gate, self._max_connections = loop, gate, max_connections
         loop.poller.add(self._socket.fileno(), self, READ)
 
     def close(self) -> None:
@@ -68,7 +68,7 @@ class Listener:
 
     def ready(self, events: int) -> None:
         for _ in range(ACCEPTS):
-            if len(self.connections) >= self._most:
+            if len(self.connections) >= self._max_connections:
                 self._pause()
                 return
             try:

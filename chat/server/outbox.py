@@ -16,11 +16,11 @@ class Outbox:
     """Packets in their order, bounded in bytes."""
 
     __slots__ = (
-        "_most", "_packets", "_polled_at", "_size", "_waiting",
+        "_max_bytes", "_packets", "_polled_at", "_size", "_waiting",
     )  # fmt: skip
 
-    def __init__(self, most: int) -> None:
-        self._most = most
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
         self._packets: deque[Packet] = deque()
         self._size = 0
         self._waiting: green.Signal | None = None
@@ -29,7 +29,7 @@ class Outbox:
     def put(self, packet: Packet) -> bool:
         """Add a packet; return False when it is too much."""
         self._size += len(packet.encode(b64=True))
-        if self._size > self._most:
+        if self._size > self._max_bytes:
             return False
         self._packets.append(packet)
         self.wake()

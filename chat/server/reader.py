@@ -60,8 +60,8 @@ class Reader:
             self.is_over = True
             if not isinstance(error.__context__, _Enough):
                 self.refuse(400, "malformed_request", "This is no HTTP request that can be read in one way only.")
-        most = (self._max_body + MAX_HEAD) * OVERHEAD if self.is_in_body else MAX_HEAD + MAX_TARGET
-        if self.request and self._unread > most:
+        max_unread = (self._max_body + MAX_HEAD) * OVERHEAD if self.is_in_body else MAX_HEAD + MAX_TARGET
+        if self.request and self._unread > max_unread:
             self.refuse(431, "headers_too_large", "The headers are too large, or too many.")
 
     def end(self) -> None:

@@ -84,9 +84,9 @@ def _serve_until_signal(app: Flask, listener: Listener, signals: LightQueue) -> 
     config: Config = app.config["CHAT"]
     loop = Loop(config.max_queued_bytes)
     Engine(socketio.server, loop.timers, config.max_queued_bytes).use(Socket)
-    most = max_connections()
+    limit = max_connections()
     gc.freeze()  # what has been imported stays for ever, and need not be looked through again and again
-    listener.accept(loop, Gate(app, listener.address, most), most)
+    listener.accept(loop, Gate(app, listener.address, limit), limit)
     jobs = start_jobs(app)
     signals.get()
     _drain(listener, signals)

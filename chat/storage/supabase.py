@@ -143,19 +143,19 @@ def _raise_failure(response: httpx.Response) -> None:
     error = _error_object(response)
     code = str(error.get("code") or f"HTTP {status}")
     message = str(error.get("message") or response.reason_phrase)
-    told = StorageFault(f"{code}: {message}")
+    fault = StorageFault(f"{code}: {message}")
     failure = to_error(code, message, error.get("details"))
     if code.startswith("PT"):
         raise failure
     if isinstance(failure, StorageReadOnly):
-        raise failure from told
+        raise failure from fault
     if status >= 502 or status in (408, 429) or code == "HTTP 500":
-        raise StorageUnavailable() from told
+        raise StorageUnavailable() from fault
     if code == "PGRST202":
-        raise FunctionMissing(*told.args)
+        raise FunctionMissing(*fault.args)
     if code in ("42501", "HTTP 401") or code.startswith("PGRST30"):
-        raise KeyRefused(*told.args)
-    raise failure from told
+        raise KeyRefused(*fault.args)
+    raise failure from fault
 
 
 def _error_object(response: httpx.Response) -> dict[str, Any]:
