@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.server import WSGI, Server
+from tests.support.server import WSGI, Server
 from tests.wire.bytes import Frames, Wire
 from tests.wire.test_fairness import polling
 
@@ -23,14 +23,14 @@ websocket.STALL_TIMEOUT = 1
 socketio.server_options.update(ping_interval=0.5, ping_timeout=1)
 runpy.run_path({str(WSGI)!r}, run_name="__main__")
 """
-LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: x\r\n\r\n"
+LARGE = b"GET /openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_server: Callable[..., Server]) -> Iterator[Server]:
     script = tmp_path / "impatient.py"
     script.write_text(IMPATIENT)
-    monkeypatch.setattr("tests.server.WSGI", script)
+    monkeypatch.setattr("tests.support.server.WSGI", script)
     server = make_server()
     yield server
     assert "Traceback" not in server.log.read_text()

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from tests.client import Api
-from tests.server import Server
+from tests.support.client import Api
+from tests.support.server import Server
 from tests.wire.bytes import CLOSE, Frames
 
 #: Sockets times messages are the deliveries.

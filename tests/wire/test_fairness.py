@@ -7,12 +7,12 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from tests.client import Api
-from tests.identity import SECRET
-from tests.server import Server
+from tests.support.client import Api
+from tests.support.identity import SECRET
+from tests.support.server import Server
 from tests.wire.bytes import PONG, Frames, Wire, frame
 
-GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
 #: Requests of an innocent client while another one floods; if it had to wait for the flood it would get none done.
 INNOCENT = 50
 
@@ -113,7 +113,7 @@ def test_an_address_may_hold_so_many_connections_and_no_more(make_server: Callab
 
 def test_handshakes_count_against_their_address(make_server: Callable[..., Server]) -> None:
     server = make_server(AUTH_MODE="token", JWT_SECRET=SECRET, RATE_LIMIT_HANDSHAKE="5 per hour")
-    opening = b"GET /socket.io/?EIO=4&transport=polling&%b HTTP/1.1\r\nHost: x\r\n\r\n"
+    opening = b"GET /socket.io/?EIO=4&transport=polling&%b HTTP/1.1\r\nHost: localhost\r\n\r\n"
     with Wire(server) as wire:
         for _ in range(5):
             wire.send(opening % b"xsid=1&sid=")
@@ -158,7 +158,7 @@ def polling(server: Server) -> tuple[Wire, Callable[[bytes, bytes], tuple[int, b
 
     def ask(method: bytes, body: bytes = b"") -> tuple[int, bytes]:
         length = b"Content-Length: %d\r\n" % len(body) if body else b""
-        wire.send(b"%b %b HTTP/1.1\r\nHost: x\r\n%b\r\n" % (method, path, length) + body)
+        wire.send(b"%b %b HTTP/1.1\r\nHost: localhost\r\n%b\r\n" % (method, path, length) + body)
         status, _, answer = wire.answer()
         return status, answer
 

@@ -5,12 +5,12 @@ import socket
 
 import pytest
 
-from tests.server import Server
+from tests.support.server import Server
 from tests.wire.bytes import Wire
 
-HOST = b"Host: x\r\n"
-GET = b"GET /health HTTP/1.1\r\nHost: x\r\n\r\n"
-SIGN_UP = b"POST /users/create HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+HOST = b"Host: localhost\r\n"
+GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+SIGN_UP = b"POST /users/create HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
 BODY = b'{"username": "wire"}'
 CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n"
 
@@ -28,12 +28,12 @@ def chunks(body: bytes, size: int) -> bytes:
 # requests that could be read in two ways
 
 AMBIGUOUS = {
-    "line without a colon": b"POST / HTTP/1.1\r\nHost: x\r\nnonsense\r\n\r\n",
+    "line without a colon": b"POST / HTTP/1.1\r\nHost: localhost\r\nnonsense\r\n\r\n",
     "space before the colon": SIGN_UP + b"Transfer-Encoding : chunked\r\n\r\n0\r\n\r\n",
-    "bare CR in a value": b"GET /health HTTP/1.1\r\nHost: x\r\nA: b\rC: d\r\n\r\n",
-    "bare CR instead of the end": b"GET /health HTTP/1.1\r\nHost: x\r\n\r",
-    "folded line": b"GET /health HTTP/1.1\r\nHost: x\r\nA: b\r\n c\r\n\r\n",
-    "NUL in a value": b"GET /health HTTP/1.1\r\nHost: x\r\nA: b\0c\r\n\r\n",
+    "bare CR in a value": b"GET /health HTTP/1.1\r\nHost: localhost\r\nA: b\rC: d\r\n\r\n",
+    "bare CR instead of the end": b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r",
+    "folded line": b"GET /health HTTP/1.1\r\nHost: localhost\r\nA: b\r\n c\r\n\r\n",
+    "NUL in a value": b"GET /health HTTP/1.1\r\nHost: localhost\r\nA: b\0c\r\n\r\n",
     "two lengths": SIGN_UP + b"Content-Length: 20\r\nContent-Length: 21\r\n\r\n" + BODY,
     "list of lengths": SIGN_UP + b"Content-Length: 20, 20\r\n\r\n" + BODY,
     "length with a sign": SIGN_UP + b"Content-Length: +20\r\n\r\n" + BODY,
@@ -50,9 +50,9 @@ AMBIGUOUS = {
     "chunk longer than it says": SIGN_UP + CHUNKED + b"2\r\n" + BODY + b"\r\n0\r\n\r\n",
     "chunks in HTTP/1.0": SIGN_UP.replace(b"1.1", b"1.0") + CHUNKED + chunks(BODY, 20),
     "no host": b"GET /health HTTP/1.1\r\n\r\n",
-    "two hosts": b"GET /health HTTP/1.1\r\nHost: x\r\nHost: y\r\n\r\n",
+    "two hosts": b"GET /health HTTP/1.1\r\nHost: localhost\r\nHost: y\r\n\r\n",
     "bare LF": b"GET /health HTTP/1.1\nHost: x\n\n",
-    "bytes that are no ASCII": b"GET /\xff HTTP/1.1\r\nHost: x\r\n\r\n",
+    "bytes that are no ASCII": b"GET /\xff HTTP/1.1\r\nHost: localhost\r\n\r\n",
 }
 
 
@@ -73,14 +73,14 @@ def test_what_could_be_read_in_two_ways_is_refused(server: Server, sent: bytes) 
 @pytest.mark.parametrize(
     ("sent", "expected"),
     [
-        (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", 505),
+        (b"GET / HTTP/2.0\r\nHost: localhost\r\n\r\n", 505),
         (b"GET /\r\n\r\n", 505),
-        (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: x\r\n\r\n", 414),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 40_000 + b"\r\n\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: x\r\n" + b"A: a\r\n" * 200 + b"\r\n", 431),
-        (b"GET / HTTP/1.1\r\nHost: x\r\nA: " + b"a" * 100_000, 431),
-        (b"POST / HTTP/1.1\r\nHost: x\r\nExpect: miracles\r\nContent-Length: 1\r\n\r\n", 417),
-        (b"BREW / HTTP/1.1\r\nHost: x\r\n\r\n", 400),
+        (b"GET /" + b"a" * 10_000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n", 414),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 40_000 + b"\r\n\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\n" + b"A: a\r\n" * 200 + b"\r\n", 431),
+        (b"GET / HTTP/1.1\r\nHost: localhost\r\nA: " + b"a" * 100_000, 431),
+        (b"POST / HTTP/1.1\r\nHost: localhost\r\nExpect: miracles\r\nContent-Length: 1\r\n\r\n", 417),
+        (b"BREW / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
     ],
 )
 def test_what_is_not_spoken_here_is_told_so(server: Server, sent: bytes, expected: int) -> None:
@@ -92,7 +92,7 @@ def test_what_is_not_spoken_here_is_told_so(server: Server, sent: bytes, expecte
 
 def test_a_header_with_an_underscore_is_not_taken_for_another(server: Server) -> None:
     with Wire(server) as wire:
-        wire.send(b"GET /health HTTP/1.1\r\nHost: x\r\nX_Request_ID: forged\r\n\r\n")
+        wire.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nX_Request_ID: forged\r\n\r\n")
         assert wire.answer()[1]["x-request-id"] != "forged"
 
 
@@ -178,7 +178,7 @@ def test_a_request_may_come_byte_by_byte(server: Server) -> None:
 def test_a_connection_is_kept_as_the_client_asks(server: Server, version: bytes, header: bytes, is_kept: bool) -> None:
     with Wire(server) as wire:
         for _ in range(2 if is_kept else 1):
-            wire.send(b"GET /health HTTP/%b\r\nHost: x\r\n%b\r\n" % (version, header))
+            wire.send(b"GET /health HTTP/%b\r\nHost: localhost\r\n%b\r\n" % (version, header))
             status, headers, _ = wire.answer()
             assert status == 200
             assert headers.get("connection", "keep-alive") == ("keep-alive" if is_kept else "close")
@@ -209,12 +209,12 @@ def test_who_has_sent_everything_may_say_so_and_still_gets_the_answers(server: S
 
 def test_a_whole_url_is_a_target_too(server: Server) -> None:
     with Wire(server) as wire:
-        wire.send(b"GET http://x/health?a=b HTTP/1.1\r\nHost: x\r\n\r\n")
+        wire.send(b"GET http://x/health?a=b HTTP/1.1\r\nHost: localhost\r\n\r\n")
         assert wire.answer()[0] == 200
 
 
 def test_an_upgrade_to_what_is_not_spoken_here_is_passed_over(server: Server) -> None:
     with Wire(server) as wire:
-        wire.send(b"GET /health HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
+        wire.send(b"GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n")
         status, headers, _ = wire.answer()
         assert (status, headers["connection"]) == (200, "close")

@@ -6,7 +6,7 @@ from base64 import b64encode
 
 import pytest
 
-from tests.server import Server
+from tests.support.server import Server
 from tests.wire.bytes import BINARY, CLOSE, CONTINUATION, PING, PONG, TEXT, UPGRADE, Frames, Wire, frame
 
 KEY = b64encode(b"0123456789abcdef").decode()
@@ -55,7 +55,7 @@ def test_only_the_handshake_of_version_13_is_accepted(server: Server, version: s
 
 def test_the_handshake_of_before_the_rfc_is_refused(server: Server) -> None:
     old = (
-        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\n"
+        b"GET /socket.io/?EIO=4&transport=websocket HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n"
         b"Upgrade: WebSocket\r\nSec-WebSocket-Key1: 4 @1  46546xW%0l 1 5\r\n"
         b"Sec-WebSocket-Key2: 12998 5 Y3 1  .P00\r\n\r\n^n:ds[4U"
     )
