@@ -31,6 +31,7 @@ HTTP_CODES = {404: "not_found", 413: "body_too_large"}
 #: Every code: its HTTP status, and the `detail` unless whoever raises it gives another.
 CODES: dict[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON."),
+    "body_too_slow": (400, "The body took too long."),
     "malformed_request": (400, "This is not a valid HTTP request."),
     "authentication_required": (
         401,
@@ -46,7 +47,6 @@ CODES: dict[str, tuple[int, str]] = {
     "event_not_found": (404, "There is no such event."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),
-    "body_too_slow": (408, "The body did not come in time."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "target_too_long": (414, "The address is too long."),
     "unsupported_media_type": (415, "The body must be application/json."),
