@@ -31,6 +31,8 @@ HTTP_CODES = {404: "not_found", 413: "body_too_large"}
 #: Every code: its HTTP status, and the `detail` unless whoever raises it gives another.
 CODES: dict[str, tuple[int, str]] = {
     "malformed_json": (400, "The body is not valid JSON."),
+    "body_too_slow": (400, "The body took too long."),
+    "malformed_request": (400, "This is not a valid HTTP request."),
     "authentication_required": (
         401,
         "Send a token: `Authorization: Bearer <token>`, in a handshake `auth: {token}`.",
@@ -46,13 +48,19 @@ CODES: dict[str, tuple[int, str]] = {
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
+    "target_too_long": (414, "The address is too long."),
     "unsupported_media_type": (415, "The body must be application/json."),
+    "expectation_failed": (417, "The only expectation known here is 100-continue."),
     "validation_failed": (422, "The request has fields that cannot be accepted; `errors` names them."),
     "host_not_allowed": (421, "In open mode this server does not answer to this host name; ALLOWED_HOSTS adds names."),
+    "upgrade_required": (426, "The only version of WebSockets here is 13."),
     "rate_limited": (429, "Too many requests; try again later."),
     "too_many_sessions": (429, "This user has too many sockets open."),
+    "too_many_connections": (429, "This address has too many connections."),
+    "headers_too_large": (431, "The headers are too large, or too many."),
     "internal_error": (500, "Something went wrong here; the request's id helps to find it in the log."),
     "storage_unavailable": (503, "The database does not answer at the moment; try again."),
+    "http_version_not_supported": (505, "This server speaks HTTP/1.1."),
 }
 
 

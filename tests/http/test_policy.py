@@ -18,6 +18,11 @@ ROOT = Path(__file__).parents[2]
 HANDLERS = {**receives.handlers(ChatNamespace), "connect": ChatNamespace.on_connect}
 #: What is answered where there is no route or event whose policy could say so.
 OF_THE_ROUTER = {"not_found", "method_not_allowed", "event_not_found"}
+#: The code in `raise ChatError(400, "malformed_json")` and in SQL's `message = 'user_not_found'`.
+IN_PYTHON = re.compile(
+    r"""(?:ChatError\(\d+, |Unauthorized\(|Forbidden\(|TooManyRequests\(|refuse\(\d+, )"([a-z_]+)\""""
+)
+IN_SQL = re.compile(r"errcode = 'PT\d{3}', message = '([a-z_]+)'")
 
 
 @pytest.fixture
@@ -54,7 +59,24 @@ def test_no_route_names_a_code_that_follows_from_its_policy(policies: dict[str, 
 def test_every_code_is_answered_by_something(app: Flask) -> None:
     of_routes = [openapi.error_codes(view, is_open=True) for view in app.view_functions.values()]
     of_events = [receives.error_codes(handler) for handler in HANDLERS.values()]
-    assert set().union(OF_THE_ROUTER, *of_routes, *of_events) == CODES.keys()
+    assert set().union(OF_THE_ROUTER, of_the_server(), *of_routes, *of_events) == CODES.keys()
+
+
+def of_the_server() -> set[str]:
+    """Return what is answered to what is no request for the app."""
+    return raised_in("chat/server/*.py", IN_PYTHON)
+
+
+def raised_in(pattern: str, code: re.Pattern[str]) -> set[str]:
+    return {found for path in ROOT.glob(pattern) for found in code.findall(path.read_text())}
+
+
+def test_every_raised_code_exists_with_its_status() -> None:
+    raised = raised_in("chat/**/*.py", IN_PYTHON) | raised_in("sql/functions/*.sql", IN_SQL)
+    assert {"malformed_request", "conversation_not_found", "token_expired"} <= raised <= CODES.keys()
+    for path in ROOT.glob("chat/**/*.py"):
+        for status, name in re.findall(r'(?:ChatError|refuse)\((\d+), "([a-z_]+)"', path.read_text()):
+            assert CODES[name][0] == int(status), (path, name)
 
 
 def test_what_is_announced_is_in_the_catalogue_and_the_rest_is_for_one_session(policies: dict[str, Policy]) -> None:
