@@ -2,7 +2,7 @@
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import engineio
@@ -52,6 +52,16 @@ def watchful(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("tests.support.server.WSGI", script)
 
 
+@pytest.fixture
+def private(tmp_path: Path) -> Iterator[Database]:
+    """A database of the test's own."""
+    (tmp_path / "private").mkdir()
+    database = Database(tmp_path / "private")
+    database.start()
+    yield database
+    database.stop()
+
+
 # the end of a session
 
 
@@ -68,24 +78,20 @@ def test_when_a_token_expires_its_socket_is_told_and_disconnected(
 
 
 def test_a_token_expires_while_the_database_is_away_too(
-    make_server: Callable[..., Server], watchful: None, tmp_path: Path
+    make_server: Callable[..., Server], watchful: None, private: Database
 ) -> None:
-    (tmp_path / "private").mkdir()
-    database = Database(tmp_path / "private")
-    database.start()
-    server = make_server(**TOKEN_MODE, DATABASE_URL=database.url)
+    server = make_server(**TOKEN_MODE, DATABASE_URL=private.url)
     ann = Api(server).user("ann")
     with Device(server, auth={"token": signed(ann["id"], exp=int(time.time()) + 4)}) as device:
-        database.stop()
+        private.stop()
         assert device.hear("unauthorized", seconds=30)["code"] == "token_expired"
         device.hear("disconnect")
-    database.start()
+    private.start()
     assert within(30, lambda: "the job end_revoked_sessions works again" in server.log.read_text())
-    with psycopg.connect(database.url, autocommit=True) as connection:
+    with psycopg.connect(private.url, autocommit=True) as connection:
         failing = "select count(*) from chat_jobs where state = 'failing'"
         assert within(10, lambda: connection.execute(failing).fetchone() == (0,))
     assert server.stop() == 0
-    database.stop()
     log = server.log.read_text()
     assert log.count("the job end_revoked_sessions fails: StorageUnavailable") == 1
     assert "Traceback" not in log
