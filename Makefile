@@ -45,10 +45,11 @@ requirements: $(VENV)/tools/installed
 	@$(COMPILE) requirements.in -o requirements.txt
 	@$(COMPILE) tests/requirements.in -c requirements.txt -o tests/requirements.txt
 	@$(COMPILE) tests/tools.in -o tests/tools.txt
+	@$(COMPILE) bench/requirements.in -c tests/requirements.txt -o bench/requirements.txt
 
 # --strict: a package that could not be looked up is a failure, not a pass.
 audit: $(VENV)/tools/installed
-	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt $(ARGS)
+	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt -r bench/requirements.txt $(ARGS)
 
 clean:
 	rm -rf $(VENV)
@@ -75,5 +76,5 @@ $(VENV)/tools/installed: tests/tools.txt $(VENV)/server
 
 $(VENV)/bench: bench/requirements.txt $(VENV)/tests
 	@echo "Installing what the benchmarks need (once) ..."
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check -r bench/requirements.txt
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --require-hashes -r bench/requirements.txt
 	@touch $@

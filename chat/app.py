@@ -54,7 +54,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["jobs_added"] = Event()
     hooks.init_app(app)
     origins = Origins(config)
-    CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400)
+    CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)
     _add_api(app, config)
     errors.init_app(app)
     _add_sockets(app, origins)

@@ -17,12 +17,12 @@ from ..schemas.fields import parse_id
 log = logging.getLogger(__name__)
 
 #: Headers of every answer. Our pages load nothing from other origins.
-SECURITY_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Content-Security-Policy": "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'",
-}
+SECURITY_HEADERS = (
+    ("X-Content-Type-Options", "nosniff"),
+    ("X-Frame-Options", "DENY"),
+    ("Referrer-Policy", "no-referrer"),
+    ("Content-Security-Policy", "default-src 'self'; style-src 'self' 'unsafe-inline'; frame-ancestors 'none'"),
+)
 
 #: Characters of a path in the log.
 LONGEST_PATH = 200
@@ -45,6 +45,7 @@ def spend(kind: str, cost: int = 1) -> None:
     Raises 429 rate_limited.
     """
     known = identity()
+    g.budget = None  # a refusal brings headers of its own
     g.budget = limits.spend(kind, known and known.user_id, request.remote_addr, cost)
 
 
@@ -78,12 +79,12 @@ def _normalise_ids() -> None:
 
 
 def _finish(response: Response) -> Response:
-    response.headers["X-Request-ID"] = errors.request_id()
-    response.headers.update(SECURITY_HEADERS)
+    headers = [("X-Request-ID", errors.request_id()), *SECURITY_HEADERS]
     if request.is_secure:
-        response.headers["Strict-Transport-Security"] = "max-age=31536000"
+        headers.append(("Strict-Transport-Security", "max-age=31536000"))
     if g.get("budget"):
-        response.headers.update(g.budget.headers)
+        headers += g.budget.headers.items()
+    response.headers.extend(headers)  # none of them is there yet: setting each would look for it
     if log.isEnabledFor(logging.INFO):
         # Clients may send anything as a method or a path.
         method, path = quote(request.method[:20]), quote(request.path)[:LONGEST_PATH]
