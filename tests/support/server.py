@@ -5,6 +5,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from queue import Empty, Queue
@@ -88,6 +89,10 @@ class InOrder(engineio.Client):
     def _trigger_event(self, event: str, *args: Any, run_async: bool = False, **options: Any) -> Any:
         return super()._trigger_event(event, *args, run_async=False, **options)
 
+    def disconnect(self, abort: bool = False, reason: Any = None) -> None:
+        """Close the connection; in a handler it cannot wait for the thread that reads, which is its own."""
+        super().disconnect(abort=abort or self.read_loop_task is threading.current_thread(), reason=reason)
+
 
 class SocketClient(socketio.Client):
     """A Socket.IO client whose handlers run in the order in which the events arrive; they must not wait for others."""
@@ -105,7 +110,11 @@ class Device:
         self.socket.on("*", lambda event, data=None: self.heard.put((event, data)))
         self.socket.on("disconnect", lambda reason=None: self.heard.put(("disconnect", reason)))
         self.socket.on("connect_error", lambda data=None: self.heard.put(("connect_error", data)))
-        self.socket.connect(server.url, auth=auth, headers=headers, transports=transports or ["websocket"])
+        try:
+            self.socket.connect(server.url, auth=auth, headers=headers, transports=transports or ["websocket"])
+        except socketio.exceptions.ConnectionError:
+            self.close()
+            raise
 
     @property
     def sid(self) -> str:
