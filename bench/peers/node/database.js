@@ -10,27 +10,17 @@ const statement = (name, parameters) => ({
 
 const CREATE_USER = statement("chat_create_user", ["username", "user_id", "issued_at"]);
 const GET_USER = statement("chat_get_user", ["user_id", "issued_at"]);
-const CREATE_CONVERSATION = statement("chat_create_conversation", ["user_id", "issued_at", "participant_ids", "name"]);
-const SYNC = statement("chat_sync", ["user_id", "issued_at", "since", "limit"]);
-const SEND_TEXT = statement("chat_send_message", ["user_id", "issued_at", "conversation_id", "message", "client_id"]);
-const SEND_DRAFT = statement("chat_send_message", ["user_id", "issued_at", "conversation_id", "draft"]);
-const LIST_AUDIENCE = statement("chat_list_audience", ["conversation_id"]);
+const CREATE_CONVERSATION = statement("chat_create_conversation", ["user_id", "issued_at", "draft"]);
+const SYNC = statement("chat_sync", ["user_id", "issued_at", "since", "cursor", "limit"]);
+const SEND_MESSAGE = statement("chat_send_message", ["user_id", "issued_at", "conversation_id", "draft"]);
+const GET_AUDIENCE = statement("chat_get_audience", ["conversation_id"]);
 
 export class Database {
   #pool;
-  #takesDraft = false;
   #audiences = new Map(); // conversation id -> {audience_version, user_ids}
 
   constructor(connectionString, max = 10) {
     this.#pool = new pg.Pool({ connectionString, max });
-  }
-
-  // Find out which of its two signatures chat_send_message has in this database.
-  async open() {
-    const { rowCount } = await this.#pool.query(
-      "select from pg_proc where proname = 'chat_send_message' and 'p_draft' = any(proargnames)",
-    );
-    this.#takesDraft = rowCount > 0;
   }
 
   createUser(username) {
@@ -42,30 +32,27 @@ export class Database {
   }
 
   async createConversation(ownerId, participantIds, name) {
-    const answer = await this.#call(CREATE_CONVERSATION, ownerId, null, participantIds, name);
-    return answer.conversation ?? answer.result;
+    const draft = { participant_ids: participantIds, name };
+    return (await this.#call(CREATE_CONVERSATION, ownerId, null, draft)).result;
   }
 
   sync(userId, since, limit) {
-    return this.#call(SYNC, userId, null, since, limit);
+    return this.#call(SYNC, userId, null, since, null, limit);
   }
 
   // Store a message: what to tell the members, what to answer the sender, and who the members are.
   async sendMessage(userId, conversationId, message, clientId = null) {
-    if (!this.#takesDraft) {
-      const sent = await this.#call(SEND_TEXT, userId, null, conversationId, message, clientId);
-      return { announce: sent.repeated ? null : sent.message, result: sent.message, memberIds: sent.recipients };
-    }
-    const sent = await this.#call(SEND_DRAFT, userId, null, conversationId, { message, client_id: clientId });
+    const draft = { message, client_id: clientId };
+    const sent = await this.#call(SEND_MESSAGE, userId, null, conversationId, draft);
     const memberIds = sent.announce ? await this.#memberIds(conversationId, sent.audience_version) : [];
-    return { announce: sent.announce, result: sent.result, memberIds };
+    return { announce: sent.announce ? sent.result : null, result: sent.result, memberIds };
   }
 
   // The members as of this version or a later one, fetched when they have changed.
   async #memberIds(conversationId, version) {
     let audience = this.#audiences.get(conversationId);
     if (!audience || audience.audience_version < version) {
-      audience = await this.#call(LIST_AUDIENCE, conversationId);
+      audience = await this.#call(GET_AUDIENCE, conversationId);
       this.#audiences.set(conversationId, audience);
     }
     return audience.user_ids;

@@ -12,7 +12,6 @@ import { Server } from "socket.io";
 import { Database } from "./database.js";
 
 const database = new Database(process.env.DATABASE_URL);
-await database.open();
 
 const app = express();
 const http = createServer(app);
