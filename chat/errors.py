@@ -12,7 +12,7 @@ from itertools import islice
 from typing import Any
 from uuid import uuid4
 
-from flask import Flask, Response, g, request
+from flask import Flask, Response, g, has_request_context, request
 from werkzeug.exceptions import HTTPException, MethodNotAllowed
 from werkzeug.http import HTTP_STATUS_CODES
 
@@ -181,7 +181,7 @@ def problem(error: ChatError, request_id: str) -> dict[str, Any]:
 def request_id() -> str:
     """Return the id of the current request: the caller's `X-Request-ID` when it is sane, else a new one."""
     if "request_id" not in g:
-        given = request.headers.get("X-Request-ID", "")
+        given = request.headers.get("X-Request-ID", "") if has_request_context() else ""  # events have none
         g.request_id = given if SANE_REQUEST_ID.fullmatch(given) else str(uuid4())
     return g.request_id
 

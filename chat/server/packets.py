@@ -1,7 +1,9 @@
 """Socket.IO packets that make no sense are refused; python-socketio believes what clients send."""
 
+import json
 from typing import Any
 
+import orjson
 import socketio
 from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT
 
@@ -9,8 +11,30 @@ from socketio.packet import ACK, BINARY_ACK, BINARY_EVENT, EVENT
 MAX_ATTACHMENTS = 8
 
 
+class Json:
+    """JSON by orjson, which is several times as fast; by the standard library where orjson refuses what that takes."""
+
+    @staticmethod
+    def dumps(value: Any, **_: Any) -> str:
+        try:
+            return orjson.dumps(value).decode()
+        except TypeError:  # half a surrogate pair that a client has sent
+            return json.dumps(value, separators=(",", ":"))
+
+    @staticmethod
+    def loads(text: str) -> Any:
+        try:
+            return orjson.loads(text)
+        except ValueError:
+            return json.loads(text)
+
+
 class Packet(socketio.packet.Packet):
     """A Socket.IO packet. Reading one raises `ValueError` when it makes no sense."""
+
+    json = Json  # type: ignore[assignment]
+    #: Nothing that we send has binary parts, so nobody needs to look for them.
+    uses_binary_events = False
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if kwargs.get("encoded_packet") in ("", b""):  # which the original takes for no packet at all

@@ -5,9 +5,7 @@ import time
 from collections.abc import Callable
 from functools import wraps
 from typing import Any
-from uuid import uuid4
 
-from flask import g
 from marshmallow import EXCLUDE, ValidationError
 
 from ..errors import ValidationFailed, flatten, problem, request_id, to_chat_error
@@ -28,23 +26,23 @@ def receives(schema: type[Schema], *, acknowledges: Schema) -> Callable[[Handler
     loader = schema(unknown=EXCLUDE)
 
     def decorate(handler: Handler) -> Callable[..., Any]:
-        event = handler.__name__.removeprefix("on_")
+        event, budget = handler.__name__.removeprefix("on_"), policy_of(handler).budget
 
         @wraps(handler)
         def handle(namespace: Any, *payload: Any) -> dict[str, Any]:
-            g.request_id = str(uuid4())
             started_at = time.perf_counter()
             outcome = "ok"
             try:
-                namespace.spend(policy_of(handler).budget)
+                namespace.spend(budget)
                 return handler(namespace, _load(loader, payload))
             except Exception as error:
                 chat_error = to_chat_error(error)
                 outcome = chat_error.code
                 return {"error": problem(chat_error, request_id())}
             finally:
-                took = (time.perf_counter() - started_at) * 1000
-                log.info("socket %s %s %.1f ms [%s]", event, outcome, took, request_id())
+                if log.isEnabledFor(logging.INFO):
+                    took = (time.perf_counter() - started_at) * 1000
+                    log.info("socket %s %s %.1f ms [%s]", event, outcome, took, request_id())
 
         handle.schema, handle.acknowledges = schema, acknowledges  # type: ignore[attr-defined]
         return handle

@@ -53,8 +53,9 @@ class Line:
         with suppress(OSError):
             while True:
                 client, _ = self._listener.accept()
+                self._ends.append(client)
                 server = socket.create_connection(("127.0.0.1", self._server.port))
-                self._ends += client, server
+                self._ends.append(server)
                 self._run(self._pass_on, client, server)
                 self._run(self._pass_on, server, client)
 

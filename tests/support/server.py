@@ -12,6 +12,7 @@ from queue import Empty, Queue
 from typing import Any
 
 import engineio
+import requests
 import socketio
 import urllib3
 
@@ -106,7 +107,8 @@ class Device:
 
     def __init__(self, server: Server, auth: Any = None, transports: list[str] | None = None, **headers: str) -> None:
         self.heard: Queue[tuple[str, Any]] = Queue()
-        self.socket = SocketClient(reconnection=False)
+        self._session = requests.Session()  # ours, because the client forgets to close its own
+        self.socket = SocketClient(reconnection=False, http_session=self._session)
         self.socket.on("*", lambda event, data=None: self.heard.put((event, data)))
         self.socket.on("disconnect", lambda reason=None: self.heard.put(("disconnect", reason)))
         self.socket.on("connect_error", lambda data=None: self.heard.put(("connect_error", data)))
@@ -154,6 +156,7 @@ class Device:
         self.socket.disconnect()
         if self.socket.eio.ws:  # left open when the server has gone
             self.socket.eio.ws.close()
+        self._session.close()
 
     def __enter__(self) -> "Device":
         return self
