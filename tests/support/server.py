@@ -155,7 +155,7 @@ class Device:
     def close(self) -> None:
         self.socket.disconnect()
         if self.socket.eio.ws:  # left open when the server has gone
-            self.socket.eio.ws.close()
+            self.socket.eio.ws.shutdown()
         self._session.close()
 
     def __enter__(self) -> "Device":
