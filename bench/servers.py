@@ -30,7 +30,15 @@ CHAT = [sys.executable, str(ROOT / "wsgi.py")]
 STAND_IN = "tests.support.postgrest"
 SECRET = secrets.token_hex(32)
 #: Our server without limits: it is the machine's that are looked for.
-UNLIMITED = {"RATE_LIMIT_SIGNUP": "", "RATE_LIMIT_SEND": "", "RATE_LIMIT_DEFAULT": "", "LOG_LEVEL": "warning"}
+UNLIMITED = {
+    "RATE_LIMIT_SIGNUP": "",
+    "RATE_LIMIT_SEND": "",
+    "RATE_LIMIT_DEFAULT": "",
+    "LOG_LEVEL": "warning",
+    "RATE_LIMIT_CREATE": "",
+    "RATE_LIMIT_HANDSHAKE": "",
+    "MAX_CONNECTIONS_PER_ADDRESS": "60000",
+}
 
 Running = AbstractContextManager[Server]
 

@@ -4,6 +4,7 @@ from typing import Any
 
 from flask import Response
 
+from ..actions.sync import lane
 from ..auth import Caller
 from ..policy import budget
 from ..schemas.sync import SyncedSchema, SyncSchema
@@ -25,4 +26,5 @@ def sync(caller: Caller, body: dict[str, Any]) -> Response:
     `recovered: false`: drop that conversation and start it with the messages here. `cursor` instead of `since` asks for
     what changed after the answer that gave it; `reset: true`: the cursor cannot be used, drop everything.
     """
-    return answer(storage.sync(caller, body.get("since", {}), body.get("cursor"), body["limit"]))
+    with lane:
+        return answer(storage.sync(caller, body.get("since", {}), body.get("cursor"), body["limit"]))

@@ -1,13 +1,13 @@
 """The events that clients send: connect, join, sendMessage, receipt, disconnect."""
 
-import json
 from typing import Any
 
+import orjson
 from flask import g, request
 from flask_socketio.namespace import Namespace
 from socketio.exceptions import ConnectionRefusedError
 
-from ..actions import messages, receipts
+from ..actions import messages, receipts, sync
 from ..auth import Caller
 from ..auth.caller import is_open
 from ..auth.tokens import Identity, bearer, tokens
@@ -77,12 +77,13 @@ class ChatNamespace(Namespace):
     def on_join(self, data: dict[str, Any]) -> dict[str, Any]:
         """Make this the session of the named user, who must be the token's when there is one."""
         session = _session_for(sessions.get(_sid()), data.get("id"))
-        answer = {"user": storage.get_user(session.caller)}
-        sessions.join(_sid(), session)
-        if "since" in data or "cursor" in data:
-            # The room first, the snapshot second: what commits in between arrives as an event, or both ways.
-            missed = storage.sync(session.caller, data.get("since"), data.get("cursor"), data["limit"])
-            answer |= json.loads(missed)
+        with sync.lane:
+            answer = {"user": storage.get_user(session.caller)}
+            sessions.join(_sid(), session)
+            if "since" in data or "cursor" in data:
+                # The room first, the snapshot second: what commits in between arrives as an event, or both ways.
+                missed = storage.sync(session.caller, data.get("since"), data.get("cursor"), data["limit"])
+                answer |= orjson.loads(missed)
         return answer
 
     @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
