@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 7) then
+    if exists (select from public.chat_schema where version > 17) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -455,7 +455,353 @@ end $step$;
 commit;
 
 
--- >>> functions b12d250ba07f291a
+-- >>> step 8 profiles
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 8) then
+        return;
+    end if;
+
+alter table public.users
+    add column avatar_url text,
+    add column about text,
+    add column custom jsonb not null default '{}',
+    add column share_receipts boolean not null default true,
+    add column share_presence boolean not null default true,
+    add column last_seen_at timestamptz,               -- when the last session went
+    add column erased_at timestamptz;                  -- the person is gone, the row stays for what points to it
+
+    insert into public.chat_schema (version) values (8)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 9 conversation_settings
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 9) then
+        return;
+    end if;
+
+-- member_count is null until the members change: conversations of before count theirs when they are asked.
+alter table public.conversations
+    add column type text not null default 'group',                 -- or direct
+    add column visibility text not null default 'private',         -- or public
+    add column history text not null default 'all',                -- or since_joined: what a new member sees
+    add column description text,
+    add column avatar_url text,
+    add column slow_mode_seconds integer not null default 0,
+    add column frozen boolean not null default false,
+    add column custom jsonb not null default '{}',
+    add column member_count integer,
+    add column system_count bigint not null default 0,             -- how many of its messages are of type system
+    add column oldest_seq bigint not null default 1;               -- the number of the oldest message that is kept
+
+    insert into public.chat_schema (version) values (9)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 10 member_settings
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 10) then
+        return;
+    end if;
+
+-- The owner's role is kept by the conversation. joined_at is null for members of before.
+alter table public.user_conversation
+    add column role text not null default 'member',                -- or admin
+    add column joined_at timestamptz,
+    add column joined_version bigint not null default 0,           -- of the conversation, when the member was added
+    add column history_from bigint not null default 1,             -- messages with lower numbers do not exist for the member
+    add column read_system_count bigint not null default 0,        -- the system messages up to last_read_seq
+    add column last_sent_at timestamptz,
+    add column custom jsonb not null default '{}',
+    add column pinned boolean not null default false,
+    add column archived_at_count bigint,                           -- archived while there are so many texts, null: not
+    add column muted_until timestamptz;
+alter table public.user_conversation alter column joined_at set default now();
+
+    insert into public.chat_schema (version) values (10)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 11 message_features
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 11) then
+        return;
+    end if;
+
+-- What most messages do not have is null, and costs nothing.
+alter table public.messages
+    add column type text not null default 'text',                  -- or system
+    add column system_count bigint not null default 0,             -- the system messages up to this one
+    add column edited_at timestamptz,
+    add column edited_version bigint,                              -- of the conversation, at the last edit
+    add column reply_to uuid,                                      -- a message of the same conversation, or of none by now
+    add column thread_id uuid,                                     -- likewise: the root
+    add column reply_count integer not null default 0,
+    add column last_reply_at timestamptz,
+    add column reactions jsonb,                                    -- [{emoji, count, user_ids: [first 20]}]
+    add column mentions uuid[],
+    add column attachments jsonb,
+    add column pinned_at timestamptz,
+    add column custom jsonb;
+
+    insert into public.chat_schema (version) values (11)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> indexes 12 feature_indexes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 12) then
+        return;
+    end if;
+
+if exists (select from pg_index where indexrelid = to_regclass('public.messages_thread') and not indisvalid) then
+    drop index public.messages_thread;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.messages_thread') is null then
+    create index if not exists messages_thread on public.messages (thread_id, seq) where thread_id is not null;
+end if;
+if exists (select from pg_index where indexrelid = to_regclass('public.messages_pinned') and not indisvalid) then
+    drop index public.messages_pinned;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.messages_pinned') is null then
+    create index if not exists messages_pinned on public.messages (conversation_id, pinned_at desc) where pinned_at is not null;
+end if;
+if exists (select from pg_index where indexrelid = to_regclass('public.user_conversation_joined') and not indisvalid) then
+    drop index public.user_conversation_joined;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.user_conversation_joined') is null then
+    create index if not exists user_conversation_joined on public.user_conversation (conversation_id, joined_at nulls first, user_id);
+end if;
+
+    insert into public.chat_schema (version) values (12)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 13 reactions_and_edits
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 13) then
+        return;
+    end if;
+
+-- Who reacted; the message itself keeps the sum. And the earlier texts of messages.
+create table public.chat_reactions (
+    message_id uuid not null references public.messages (id) on delete cascade,
+    emoji text not null,
+    user_id uuid not null,
+    created_at timestamptz not null default clock_timestamp(),
+    primary key (message_id, emoji, user_id)
+);
+create index chat_reactions_user on public.chat_reactions (user_id);
+create table public.chat_message_edits (
+    message_id uuid not null references public.messages (id) on delete cascade,
+    version bigint not null,                                       -- of the conversation, when this text was written
+    user_id uuid not null,
+    message text not null,
+    edited_at timestamptz not null,
+    primary key (message_id, version)
+);
+
+    insert into public.chat_schema (version) values (13)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 14 threads_and_mentions
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 14) then
+        return;
+    end if;
+
+-- Who follows a thread, or did, and how far they have read it. And who was mentioned where.
+create table public.chat_thread_members (
+    thread_id uuid not null references public.messages (id) on delete cascade,
+    user_id uuid not null,
+    conversation_id uuid not null,
+    following boolean not null default true,
+    last_read_seq bigint not null default 0,
+    primary key (thread_id, user_id)
+);
+create index chat_thread_members_user on public.chat_thread_members (user_id, conversation_id) where following;
+create table public.chat_mentions (
+    message_id uuid not null references public.messages (id) on delete cascade,
+    user_id uuid not null,
+    conversation_id uuid not null,
+    seq bigint not null,
+    created_at timestamptz not null,
+    primary key (message_id, user_id)
+);
+create index chat_mentions_user on public.chat_mentions (user_id, created_at desc, message_id desc);
+
+    insert into public.chat_schema (version) values (14)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 15 scheduled
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 15) then
+        return;
+    end if;
+
+-- Messages to send later: p_draft as chat_send_message takes it. The job that sends one has its id.
+create table public.chat_scheduled (
+    id uuid primary key default gen_random_uuid(),
+    conversation_id uuid not null references public.conversations (id) on delete cascade,
+    user_id uuid not null,
+    draft jsonb not null,
+    send_at timestamptz not null,
+    created_at timestamptz not null default now()
+);
+create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
+
+    insert into public.chat_schema (version) values (15)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 16 direct_and_invites
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 16) then
+        return;
+    end if;
+
+-- The one conversation of two people, whose ids are in order. And the links that let people into a conversation.
+create table public.chat_direct_conversations (
+    first_user_id uuid not null,
+    second_user_id uuid not null,
+    conversation_id uuid not null unique references public.conversations (id) on delete cascade,
+    primary key (first_user_id, second_user_id)
+);
+create table public.chat_invites (
+    code text primary key,
+    conversation_id uuid not null references public.conversations (id) on delete cascade,
+    user_id uuid not null,                                         -- who made it
+    uses_left integer,                                             -- null: no limit
+    expires_at timestamptz,
+    created_at timestamptz not null default now()
+);
+create index chat_invites_conversation on public.chat_invites (conversation_id);
+
+    insert into public.chat_schema (version) values (16)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 17 blocks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 17) then
+        return;
+    end if;
+
+create table public.chat_blocks (
+    user_id uuid not null,
+    blocked_user_id uuid not null,
+    created_at timestamptz not null default now(),
+    primary key (user_id, blocked_user_id)
+);
+create index chat_blocks_blocked on public.chat_blocks (blocked_user_id);
+
+    insert into public.chat_schema (version) values (17)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions e6563839e94cd34b
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -464,133 +810,7 @@ do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
 
 
--- conversations -----------------------------------------------------------------------------------------------------
-
-create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
-language sql stable
-as $$ select public.chat_conversation_json_at(p_conversation, p_conversation.version, p_conversation.last_seq) $$;
-
--- A conversation as it was at an earlier version, when its newest message was p_last_seq.
-create or replace function public.chat_conversation_json_at(
-    p_conversation public.conversations, p_version bigint, p_last_seq bigint
-) returns json
-language sql stable
-as $$
-    select json_build_object(
-        'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at), 'version', p_version, 'last_seq', p_last_seq
-    )
-$$;
-
--- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
--- inlined is planned at each call.
-create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return (
-        select json_agg(public.chat_user_json(u) order by u.username, u.id)
-        from public.user_conversation as m join public.users as u on u.id = m.user_id
-        where m.conversation_id = p_conversation_id
-    );
-end $$;
-
--- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. JSON null for
--- a conversation that is gone.
-create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
-language sql stable security definer set search_path = ''
-as $$
-    select coalesce((
-        select json_build_object(
-            'audience_version', c.audience_version,
-            'user_ids', (select coalesce(json_agg(m.user_id), '[]') from public.user_conversation as m where m.conversation_id = c.id)
-        )
-        from public.conversations as c where c.id = p_conversation_id
-    ), 'null')
-$$;
-
--- What one member sees of a conversation besides its messages: where its pointers stand.
-create or replace function public.chat_counters_json(p_conversation public.conversations, p_member public.user_conversation) returns json
-language sql stable
-as $$
-    select json_build_object(
-        'unread_count', p_conversation.last_seq - p_member.last_read_seq,
-        'last_read_seq', p_member.last_read_seq, 'last_delivered_seq', p_member.last_delivered_seq
-    )
-$$;
-
--- p_messages: the messages to show, a JSON array.
-create or replace function public.chat_member_conversation_json(
-    p_conversation public.conversations, p_member public.user_conversation, p_messages json
-) returns json
-language sql stable
-as $$
-    select public.chat_merge(
-        public.chat_merge(
-            public.chat_conversation_json(p_conversation), public.chat_counters_json(p_conversation, p_member)
-        ),
-        json_build_object('participants', public.chat_participants_json(p_conversation.id), 'messages', p_messages)
-    )
-$$;
-
--- A conversation that the user does not belong to is not told from one that does not exist.
-create or replace function public.chat_require_member(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns void
-language plpgsql stable set search_path = ''
-as $$
-begin
-    perform public.chat_require_user(p_user_id, p_issued_at);
-    if not exists (
-        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
-    ) then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
-    end if;
-end $$;
-
--- Lock a conversation for a change by one of its members, and return it. Changes of a conversation follow one another:
--- versions and numbers without a gap, given in the order of the commits.
-create or replace function public.chat_lock_conversation(p_conversation_id uuid, p_user_id uuid) returns public.conversations
-language plpgsql set search_path = ''
-as $$
-declare
-    v_conversation public.conversations;
-begin
-    -- Only a member may take the lock: a stranger must not hold up the others.
-    select * into v_conversation from public.conversations as c
-    where c.id = p_conversation_id and exists (
-        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
-    )
-    for no key update;
-    -- Asked again with the lock: the member may have been removed while it waited.
-    if not found or not exists (
-        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
-    ) then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
-    end if;
-    return v_conversation;
-end $$;
-
--- Give a locked conversation its next version, with p_messages new numbers, and return it.
-create or replace function public.chat_next_version(
-    p_conversation_id uuid, p_messages integer, p_members_changed boolean
-) returns public.conversations
-language plpgsql set search_path = ''
-as $$
-declare
-    v_conversation public.conversations;
-begin
-    update public.conversations
-    set version = version + 1,
-        last_seq = last_seq + p_messages,
-        audience_version = audience_version + p_members_changed::integer,
-        -- strictly later than the message before, whatever the clock does: `last_message_date` can miss nothing
-        last_activity_at = case
-            when p_messages > 0 then greatest(clock_timestamp(), last_activity_at + interval '1 microsecond')
-            else last_activity_at
-        end
-    where id = p_conversation_id
-    returning * into v_conversation;
-    return v_conversation;
-end $$;
+-- conversation_lists ------------------------------------------------------------------------------------------------
 
 -- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
 create or replace function public.chat_create_conversation(
@@ -609,14 +829,14 @@ begin
     if found then
         raise exception using errcode = 'PT404', message = 'user_not_found', detail = 'There is no user ' || v_unknown || '.';
     end if;
-    insert into public.conversations (name, owner_user_id, created_at, last_activity_at)
-    values (p_draft ->> 'name', p_user_id, now(), now())
+    insert into public.conversations (name, owner_user_id, created_at, last_activity_at, member_count)
+    select p_draft ->> 'name', p_user_id, now(), now(), count(distinct id) from unnest(v_listed_ids || p_user_id) as id
     returning * into v_conversation;
     insert into public.user_conversation (conversation_id, user_id)
     select v_conversation.id, id from unnest(v_listed_ids || p_user_id) as id group by id;
     return public.chat_change_json(true, v_conversation.audience_version, public.chat_merge(
         public.chat_conversation_json(v_conversation),
-        json_build_object('participants', public.chat_participants_json(v_conversation.id))
+        json_build_object('participants', public.chat_participants_json(v_conversation))
     ));
 end $$;
 
@@ -651,13 +871,120 @@ begin
             exit;
         end if;
         v_item := public.chat_member_conversation_json(
-            v_row.c, v_row.m, public.chat_newest_messages_json(v_row.c, p_message_limit)
+            v_row.c, v_row.m, public.chat_newest_messages_json(v_row.c, v_row.m, p_message_limit)
         );
         v_items := v_items || v_item;
         v_bytes := v_bytes + octet_length(v_item::text);
         v_last := json_build_object('at', public.chat_time(v_row.last_activity_at), 'id', v_row.id);
     end loop;
     return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- conversations -----------------------------------------------------------------------------------------------------
+
+-- A function with a query of its own is PL/pgSQL, which keeps the plan: before PostgreSQL 18 one in SQL that cannot be
+-- inlined is planned at each call.
+
+create or replace function public.chat_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
+        'created_at', public.chat_time(p_conversation.created_at),
+        'version', p_conversation.version, 'last_seq', p_conversation.last_seq, 'oldest_seq', p_conversation.oldest_seq,
+        'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
+        'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
+        'slow_mode_seconds', p_conversation.slow_mode_seconds, 'frozen', p_conversation.frozen,
+        'custom', p_conversation.custom,
+        'member_count', coalesce(p_conversation.member_count, public.chat_count_members(p_conversation.id))
+    )
+$$;
+
+create or replace function public.chat_count_members(p_conversation_id uuid) returns integer
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (select count(*) from public.user_conversation where conversation_id = p_conversation_id);
+end $$;
+
+-- Who belongs to a conversation, and the version at which that is so: what the server keeps to send events. `history_from`
+-- holds the members who do not see everything. JSON null for a conversation that is gone.
+create or replace function public.chat_get_audience(p_conversation_id uuid) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select coalesce((
+        select json_build_object(
+            'audience_version', c.audience_version,
+            'user_ids', coalesce(json_agg(m.user_id), '[]'),
+            'history_from', coalesce(json_object_agg(m.user_id, m.history_from) filter (where m.history_from > 1), '{}')
+        )
+        from public.conversations as c join public.user_conversation as m on m.conversation_id = c.id
+        where c.id = p_conversation_id group by c.id
+    ), 'null')
+$$;
+
+-- p_messages: the messages to show, a JSON array.
+create or replace function public.chat_member_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_messages json
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_merge(public.chat_conversation_json(p_conversation), public.chat_own_json(p_conversation, p_member)),
+        json_build_object(
+            'participants', public.chat_participants_json(p_conversation),
+            'last_message', public.chat_newest_messages_json(p_conversation, p_member, 1) -> 0, 'messages', p_messages
+        )
+    )
+$$;
+
+-- Lock a conversation for a change by one of its members, and return it. Changes of a conversation follow one another:
+-- versions and numbers without a gap, given in the order of the commits.
+create or replace function public.chat_lock_conversation(p_conversation_id uuid, p_user_id uuid) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+begin
+    -- Only a member may take the lock: a stranger must not hold up the others.
+    select * into v_conversation from public.conversations as c
+    where c.id = p_conversation_id and exists (
+        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
+    )
+    for no key update;
+    -- Asked again with the lock: the member may have been removed while it waited.
+    if not found or not exists (
+        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+    ) then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_conversation;
+end $$;
+
+-- Give a locked conversation its next version, with p_messages new numbers, and return it. p_members_changed: after its
+-- members have changed.
+create or replace function public.chat_next_version(
+    p_conversation_id uuid, p_messages integer, p_members_changed boolean
+) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+begin
+    update public.conversations
+    set version = version + 1,
+        last_seq = last_seq + p_messages,
+        audience_version = audience_version + p_members_changed::integer,
+        member_count = case when p_members_changed then public.chat_count_members(id) else member_count end,
+        -- strictly later than the message before, whatever the clock does: `last_message_date` can miss nothing
+        last_activity_at = case
+            when p_messages > 0 then greatest(clock_timestamp(), last_activity_at + interval '1 microsecond')
+            else last_activity_at
+        end
+    where id = p_conversation_id
+    returning * into v_conversation;
+    return v_conversation;
 end $$;
 
 
@@ -943,26 +1270,316 @@ begin
 end $$;
 
 
--- messages ----------------------------------------------------------------------------------------------------------
+-- members -----------------------------------------------------------------------------------------------------------
 
--- A deleted message keeps its place and its number, without its text.
-create or replace function public.chat_message_json(p_message public.messages, p_author public.users) returns json
+create or replace function public.chat_role(p_conversation public.conversations, p_member public.user_conversation) returns text
+language sql immutable
+as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
+
+-- The first 100 members, the longest-standing first.
+create or replace function public.chat_participants_json(p_conversation public.conversations) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(
+            public.chat_participant_json(p_conversation, first.m, u) order by (first.m).joined_at nulls first, u.id
+        ), '[]')
+        from (
+            select m from public.user_conversation as m where m.conversation_id = p_conversation.id
+            order by m.joined_at nulls first, m.user_id limit 100
+        ) as first
+        -- `limit 1`: each user is looked up by its id, however many rows the planner expects
+        cross join lateral (select * from public.users where id = (first.m).user_id limit 1) as u
+    );
+end $$;
+
+create or replace function public.chat_participant_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_user public.users
+) returns json
 language sql stable
 as $$
-    select json_build_object(
-        'id', p_message.id, 'conversation_id', p_message.conversation_id, 'user_id', p_message.user_id,
-        'message', case when p_message.deleted_at is null then p_message.message else '' end,
-        'created_at', public.chat_time(p_message.created_at),
-        'seq', p_message.seq, 'version', p_message.version, 'client_id', p_message.client_id,
-        'deleted_at', public.chat_time(p_message.deleted_at),
-        'users', json_build_object('id', p_author.id, 'username', p_author.username)
+    select public.chat_merge(
+        public.chat_user_json(p_user),
+        json_build_object(
+            'role', public.chat_role(p_conversation, p_member),
+            'joined_at', public.chat_time(coalesce(p_member.joined_at, p_conversation.created_at)),
+            'custom', p_member.custom
+        )
     )
 $$;
 
--- The messages numbered p_first to p_last, oldest first, as many as fit into p_bytes: those nearest to p_anchor, at least
--- one. Numbers have no gap, so every page is such a range; first_seq and last_seq are the range that was taken.
+-- How many messages of type text come after a member's pointer.
+create or replace function public.chat_unread_count(
+    p_conversation public.conversations, p_member public.user_conversation
+) returns bigint
+language sql immutable
+as $$
+    select p_conversation.last_seq - p_conversation.system_count - p_member.last_read_seq + p_member.read_system_count
+$$;
+
+-- What is a member's own in a conversation: pointers and settings. Archived is what has no new text since it was, or is
+-- muted.
+create or replace function public.chat_own_json(p_conversation public.conversations, p_member public.user_conversation) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'unread_count', public.chat_unread_count(p_conversation, p_member),
+        'last_read_seq', p_member.last_read_seq, 'last_delivered_seq', p_member.last_delivered_seq,
+        'pinned', p_member.pinned, 'archived', public.chat_is_archived(p_conversation, p_member),
+        'muted_until', public.chat_time(p_member.muted_until)
+    )
+$$;
+
+create or replace function public.chat_is_archived(
+    p_conversation public.conversations, p_member public.user_conversation
+) returns boolean
+language sql stable
+as $$
+    select p_member.archived_at_count is not null and (
+        p_member.archived_at_count = p_conversation.last_seq - p_conversation.system_count
+        or coalesce(p_member.muted_until > now(), false)
+    )
+$$;
+
+-- The acting user as a member. A conversation that the user does not belong to is not told from one that does not exist.
+create or replace function public.chat_acting_member(
+    p_conversation_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    return public.chat_get_member(p_conversation_id, p_user_id);
+end $$;
+
+create or replace function public.chat_get_member(p_conversation_id uuid, p_user_id uuid) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    select * into v_member from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_member;
+end $$;
+
+-- Raises 403 not_allowed for a member who is neither the owner nor an admin.
+create or replace function public.chat_require_admin(
+    p_conversation public.conversations, p_member public.user_conversation
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if public.chat_role(p_conversation, p_member) = 'member' then
+        raise exception using errcode = 'PT403', message = 'not_allowed',
+            detail = 'Only the owner and the admins of the conversation may do this.';
+    end if;
+end $$;
+
+
+-- mentions ----------------------------------------------------------------------------------------------------------
+
+-- The members of the conversation whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null
+-- for nobody.
+create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if coalesce(p_draft -> 'mentions', '[]') = '[]' and strpos(p_draft ->> 'message', '@[') = 0 then
+        return null;
+    end if;
+    return (
+        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
+        where m.conversation_id = p_conversation_id and m.user_id in (
+            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+            union
+            select named[1]::uuid from regexp_matches(
+                p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
+            ) as named
+        )
+    );
+end $$;
+
+-- Remember whom a message mentions, in place of whom it mentioned before an edit.
+create or replace function public.chat_note_mentions(p_message public.messages) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if p_message.mentions is null then
+        return;
+    end if;
+    insert into public.chat_mentions (message_id, user_id, conversation_id, seq, created_at)
+    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at
+    from unnest(p_message.mentions) as id where id <> p_message.user_id;
+end $$;
+
+
+-- messages ----------------------------------------------------------------------------------------------------------
+
+-- The author, as messages and quotes show it.
+create or replace function public.chat_author_json(p_user public.users) returns json
+language sql stable
+as $$
+    select json_build_object('id', p_user.id, 'username', p_user.username, 'avatar_url', p_user.avatar_url)
+$$;
+
+-- A message as p_member sees it, or as events carry it where p_member is null: without `me` in its reactions, and with
+-- quotes and threads that the server hides from members who may not see them. A deleted message keeps its place and its
+-- number, without its text.
+create or replace function public.chat_message_json(
+    p_message public.messages, p_author public.users, p_member public.user_conversation
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        json_build_object(
+            'id', p_message.id, 'conversation_id', p_message.conversation_id, 'user_id', p_message.user_id,
+            'message', case
+                when p_message.deleted_at is not null then ''
+                when p_message.type = 'system' then public.chat_system_text(p_message, p_author)
+                else p_message.message
+            end,
+            'created_at', public.chat_time(p_message.created_at),
+            'seq', p_message.seq, 'version', p_message.version, 'client_id', p_message.client_id,
+            'deleted_at', public.chat_time(p_message.deleted_at),
+            'users', public.chat_author_json(p_author),
+            'type', p_message.type, 'edited_at', public.chat_time(p_message.edited_at)
+        ),
+        case
+            when p_message.reply_to is null and p_message.thread_id is null and p_message.reply_count = 0
+                 and p_message.reactions is null and p_message.mentions is null and p_message.attachments is null
+                 and p_message.pinned_at is null and p_message.custom is null
+            -- most messages; written out, because it costs a fourth of what building it does
+            then '{"reply_to": null, "quote": null, "thread_id": null, "reply_count": 0, "last_reply_at": null, '
+                 '"reactions": [], "mentions": [], "attachments": [], "pinned_at": null, "custom": {}}'::json
+            else public.chat_message_features_json(p_message, p_member)
+        end
+    )
+$$;
+
+create or replace function public.chat_message_features_json(
+    p_message public.messages, p_member public.user_conversation
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_from bigint := coalesce(p_member.history_from, 1);
+    v_quoted record;
+    v_quote json;
+begin
+    if p_message.reply_to is not null then
+        select m, u as author into v_quoted
+        from public.messages as m join public.users as u on u.id = m.user_id
+        where m.id = p_message.reply_to and m.conversation_id = p_message.conversation_id and m.seq >= v_from;
+        if found then
+            v_quote := public.chat_quote_json(v_quoted.m, v_quoted.author);
+        end if;
+    end if;
+    if p_message.thread_id is not null and not exists (
+        select from public.messages as m where m.id = p_message.thread_id and m.seq >= v_from
+    ) then
+        p_message.thread_id := null;  -- the root is gone, or was before the member's time
+    end if;
+    return json_build_object(
+        'reply_to', case when v_quote is not null then p_message.reply_to end, 'quote', v_quote,
+        'thread_id', p_message.thread_id, 'reply_count', p_message.reply_count,
+        'last_reply_at', public.chat_time(p_message.last_reply_at),
+        'reactions', public.chat_reactions_json(p_message, p_member.user_id),
+        'mentions', coalesce(p_message.mentions, '{}'), 'attachments', coalesce(p_message.attachments, '[]'),
+        'pinned_at', public.chat_time(p_message.pinned_at), 'custom', coalesce(p_message.custom, '{}')
+    );
+end $$;
+
+-- A message as one that answers it shows it: its first 200 characters, as they are now.
+create or replace function public.chat_quote_json(p_message public.messages, p_author public.users) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_message.id, 'seq', p_message.seq, 'user_id', p_message.user_id, 'users', public.chat_author_json(p_author),
+        'message', case
+            when p_message.deleted_at is not null then ''
+            when p_message.type = 'system' then public.chat_system_text(p_message, p_author)
+            else left(p_message.message, 200)
+        end,
+        'deleted_at', public.chat_time(p_message.deleted_at)
+    )
+$$;
+
+-- The reactions of a message; with p_user_id each says whether that user is among those who gave it: `me`.
+create or replace function public.chat_reactions_json(p_message public.messages, p_user_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_message.reactions is null or p_user_id is null then
+        return coalesce(p_message.reactions, '[]');
+    end if;
+    return (
+        select json_agg(each.reaction || jsonb_build_object('me', exists (
+            select from public.chat_reactions as r
+            where r.message_id = p_message.id and r.emoji = each.reaction ->> 'emoji' and r.user_id = p_user_id
+        )) order by each.place)
+        from jsonb_array_elements(p_message.reactions) with ordinality as each (reaction, place)
+    );
+end $$;
+
+-- What a system message says, in English. It holds ids; the names are those of the moment at which it is read.
+create or replace function public.chat_system_text(p_message public.messages, p_author public.users) returns text
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return p_author.username || ' changed the conversation.';
+end $$;
+
+-- How many bytes a message is as JSON, at most: a byte of text is six of JSON.
+create or replace function public.chat_message_bytes(p_message public.messages) returns bigint
+language sql immutable
+as $$
+    select 1500 + 6 * octet_length(p_message.message) + case when p_message.reply_to is null then 0 else 5000 end
+        + 60 * coalesce(cardinality(p_message.mentions), 0) + 2 * octet_length(concat(p_message.reactions, p_message.attachments))
+        + 6 * coalesce(octet_length(p_message.custom::text), 0)
+$$;
+
+-- The message that a member of its conversation names. Raises 404 message_not_found for one of another conversation, and
+-- for one of before the member's time.
+create or replace function public.chat_find_message(p_message_id uuid, p_member public.user_conversation) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_message public.messages;
+begin
+    select * into v_message from public.messages
+    where id = p_message_id and conversation_id = p_member.conversation_id and seq >= p_member.history_from;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    return v_message;
+end $$;
+
+-- The conversation of a message, for ever. Raises 404 message_not_found.
+create or replace function public.chat_get_message_conversation(p_message_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_conversation_id uuid;
+begin
+    select conversation_id into v_conversation_id from public.messages where id = p_message_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    return to_json(v_conversation_id);
+end $$;
+
+
+-- pages -------------------------------------------------------------------------------------------------------------
+
+-- The messages numbered p_first to p_last as p_member sees them, oldest first, as many as fit into p_bytes: those nearest
+-- to p_anchor, at least one. From the oldest that is kept numbers have no gap, so every page is such a range; first_seq and
+-- last_seq are the range that was taken.
 create or replace function public.chat_message_range(
-    p_conversation_id uuid, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
+    p_conversation_id uuid, p_member public.user_conversation, p_first bigint, p_last bigint, p_anchor bigint, p_bytes bigint,
     out first_seq bigint, out last_seq bigint, out items json
 )
 language plpgsql stable set search_path = ''
@@ -977,9 +1594,9 @@ begin
     with found as materialized (
         select m from public.messages as m where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
     ), measured as (
-        select coalesce(sum(6 * octet_length((m).message) + 1000), 0) <= p_bytes as fits from found
+        select coalesce(sum(public.chat_message_bytes(m)), 0) <= p_bytes as fits from found
     )
-    select min((f.m).seq), max((f.m).seq), coalesce(json_agg(public.chat_message_json(f.m, a.author) order by (f.m).seq), '[]'),
+    select min((f.m).seq), max((f.m).seq), coalesce(json_agg(public.chat_message_json(f.m, a.author, p_member) order by (f.m).seq), '[]'),
            (select fits from measured)
     into first_seq, last_seq, items, v_fits
     from found as f
@@ -991,7 +1608,7 @@ begin
     end if;
     -- One by one, so that no more JSON is made than is sent.
     for v_row in
-        select nearest.seq, public.chat_message_json(nearest.m, a.author) as item
+        select nearest.seq, public.chat_message_json(nearest.m, a.author, p_member) as item
         from (
             select m.seq, abs(m.seq - p_anchor) as distance, m from public.messages as m
             where m.conversation_id = p_conversation_id and m.seq between p_first and p_last
@@ -1009,14 +1626,22 @@ begin
     items := array_to_json(v_items);
 end $$;
 
-create or replace function public.chat_newest_messages_json(p_conversation public.conversations, p_limit integer) returns json
+-- The number of the oldest message that a member sees; with null instead of a member, of the oldest there is.
+create or replace function public.chat_first_seq(p_conversation public.conversations, p_member public.user_conversation) returns bigint
+language sql immutable
+as $$ select greatest(p_conversation.oldest_seq, p_member.history_from) $$;
+
+create or replace function public.chat_newest_messages_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_limit integer
+) returns json
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
         select items from public.chat_message_range(
-            p_conversation.id, p_conversation.last_seq - p_limit + 1, p_conversation.last_seq, p_conversation.last_seq,
-            public.chat_page_bytes() / 2
+            p_conversation.id, p_member,
+            greatest(p_conversation.last_seq - p_limit + 1, public.chat_first_seq(p_conversation, p_member)),
+            p_conversation.last_seq, p_conversation.last_seq, public.chat_page_bytes() / 2
         )
     );
 end $$;
@@ -1030,18 +1655,23 @@ create or replace function public.chat_list_messages(
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
+    v_conversation public.conversations;
+    v_member public.user_conversation;
+    v_oldest bigint;
     v_newest bigint;
     v_first bigint;
     v_last bigint;
     v_page record;
 begin
     if p_user_id is not null then
-        perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+        v_member := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
     end if;
-    select last_seq into v_newest from public.conversations where id = p_conversation_id;
+    select * into v_conversation from public.conversations where id = p_conversation_id;
     if not found then
         raise exception using errcode = 'PT404', message = 'conversation_not_found';
     end if;
+    v_oldest := public.chat_first_seq(v_conversation, v_member);
+    v_newest := v_conversation.last_seq;
     if p_after_date is not null then
         select seq - 1 into p_after_seq from public.messages
         where conversation_id = p_conversation_id and created_at > p_after_date
@@ -1051,14 +1681,14 @@ begin
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit
-        when p_around_seq is not null then greatest(p_around_seq + p_limit / 2, p_limit)
+        when p_around_seq is not null then greatest(p_around_seq + p_limit / 2, v_oldest + p_limit - 1)
         else v_newest
     end;
-    v_last := greatest(least(v_last, v_newest), 0);
+    v_last := greatest(least(v_last, v_newest), v_oldest - 1);
     v_first := case when p_after_seq is not null then p_after_seq + 1 else v_last - p_limit + 1 end;
-    v_first := least(greatest(v_first, 1), v_newest + 1);
+    v_first := least(greatest(v_first, v_oldest), v_newest + 1);
     select * into v_page from public.chat_message_range(
-        p_conversation_id, v_first, v_last,
+        p_conversation_id, v_member, v_first, v_last,
         case when p_after_seq is not null then v_first else coalesce(p_around_seq, v_last) end,
         public.chat_page_bytes()
     );
@@ -1067,153 +1697,10 @@ begin
     return json_build_object(
         'info', json_build_object(
             'first_seq', v_first, 'last_seq', v_last,
-            'has_more_before', v_first > 1 and v_newest > 0, 'has_more_after', v_last < v_newest
+            'has_more_before', v_first > v_oldest and v_newest >= v_oldest, 'has_more_after', v_last < v_newest
         ),
         'items', v_page.items
     );
-end $$;
-
--- p_draft: `{message, client_id}`. A send with a client_id happens once: the repeated one gets the message of the first.
--- While that is younger than a minute it is announced again: nobody may have heard of it, if its answer was lost.
-create or replace function public.chat_send_message(
-    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
-) returns json
-language plpgsql security definer set search_path = ''
-as $$
-declare
-    v_author public.users := public.chat_require_user(p_user_id, p_issued_at);
-    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
-    v_message public.messages;
-begin
-    if p_draft ->> 'client_id' is not null then
-        select * into v_message from public.messages
-        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
-        if found then
-            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
-        end if;
-    end if;
-    v_conversation := public.chat_next_version(p_conversation_id, 1, false);
-    update public.user_conversation
-    set last_read_seq = v_conversation.last_seq, last_delivered_seq = v_conversation.last_seq
-    where conversation_id = p_conversation_id and user_id = p_user_id;
-    insert into public.messages (conversation_id, user_id, message, client_id, seq, version, created_at)
-    values (p_conversation_id, p_user_id, p_draft ->> 'message', p_draft ->> 'client_id',
-            v_conversation.last_seq, v_conversation.version, v_conversation.last_activity_at)
-    returning * into v_message;
-    return public.chat_change_json(
-        true, v_conversation.audience_version, public.chat_sent_message_json(v_message, v_author, v_conversation)
-    );
-end $$;
-
--- The conversation is shown as it was when the message was new: who repeats a send knows no later one.
-create or replace function public.chat_sent_message_json(
-    p_message public.messages, p_author public.users, p_conversation public.conversations
-) returns json
-language sql stable
-as $$
-    select public.chat_merge(
-        public.chat_message_json(p_message, p_author),
-        json_build_object(
-            'conversations', public.chat_conversation_json_at(p_conversation, p_message.version, p_message.seq)
-        )
-    )
-$$;
-
-create or replace function public.chat_repeated_send_json(
-    p_message public.messages, p_author public.users, p_conversation public.conversations
-) returns json
-language sql stable
-as $$
-    select public.chat_change_json(
-        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
-        public.chat_sent_message_json(p_message, p_author, p_conversation)
-    )
-$$;
-
--- Send many messages, of whatever conversations, in one go. p_sends: `[{user_id, issued_at, conversation_id, message,
--- client_id}]`, no two of one sender with the same client_id in one conversation. Returns for each, in their order, what
--- chat_send_message returns, or `{status, code, detail}` for what it raises: a bad send does not fail its neighbours.
-create or replace function public.chat_send_messages(p_sends jsonb) returns json
-language plpgsql security definer set search_path = ''
-as $$
-declare
-    v_results json;
-begin
-    -- In one order, so that two batches never wait for each other in a circle.
-    perform from public.conversations
-    where id = any(array(select (send ->> 'conversation_id')::uuid from jsonb_array_elements(p_sends) as send))
-    order by id
-    for no key update;
-    with sends as (
-        select * from rows from (
-            jsonb_to_recordset(p_sends)
-            as (user_id uuid, issued_at double precision, conversation_id uuid, message text, client_id text)
-        ) with ordinality as send (user_id, issued_at, conversation_id, message, client_id, place)
-    ), checked as (
-        select s.*, a.author, r.repeated, case
-            when (a.author).id is null then 'user_not_found'
-            when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
-            when not exists (
-                select from public.user_conversation as m
-                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
-            ) then 'conversation_not_found'
-        end as code
-        from sends as s
-        -- `limit 1`: looked up by the index, however many rows the planner expects
-        left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
-        left join lateral (
-            select m as repeated from public.messages as m
-            where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
-        ) as r on s.client_id is not null
-    ), numbered as (
-        select conversation_id, user_id, message, client_id, place,
-               row_number() over (partition by conversation_id order by place) as number,
-               count(*) over (partition by conversation_id) as total
-        from checked where code is null and (repeated).id is null
-    ), advanced as (
-        update public.conversations as c
-        set version = c.version + n.total,
-            last_seq = c.last_seq + n.total,
-            last_activity_at = greatest(clock_timestamp(), c.last_activity_at + n.total * interval '1 microsecond')
-        from (select conversation_id, total from numbered where number = 1) as n
-        where c.id = n.conversation_id
-        returning c as conversation
-    ), inserted as (
-        insert into public.messages as m (conversation_id, user_id, message, client_id, seq, version, created_at)
-        select n.conversation_id, n.user_id, n.message, n.client_id,
-               (conversation).last_seq - n.total + n.number, (conversation).version - n.total + n.number,
-               (conversation).last_activity_at - (n.total - n.number) * interval '1 microsecond'
-        from numbered as n join advanced on (conversation).id = n.conversation_id
-        returning m as message
-    ), pointers as (
-        update public.user_conversation as m
-        set last_read_seq = i.seq, last_delivered_seq = i.seq
-        from (
-            select (message).conversation_id, (message).user_id, max((message).seq) as seq from inserted group by 1, 2
-        ) as i
-        where m.conversation_id = i.conversation_id and m.user_id = i.user_id
-    ), sent as (
-        select n.place, i.message, a.conversation
-        from numbered as n
-        join advanced as a on (a.conversation).id = n.conversation_id
-        join inserted as i on (i.message).conversation_id = n.conversation_id
-            and (i.message).seq = (a.conversation).last_seq - n.total + n.number
-    )
-    select json_agg(case
-        when c.code is not null then json_build_object(
-            'status', case c.code when 'token_invalid' then 401 else 404 end, 'code', c.code,
-            'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
-        )
-        when (c.repeated).id is not null then (
-            select public.chat_repeated_send_json(c.repeated, c.author, v) from public.conversations as v
-            where v.id = c.conversation_id
-        )
-        else public.chat_change_json(
-            true, (s.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, s.conversation)
-        )
-    end order by c.place) into v_results
-    from checked as c left join sent as s on s.place = c.place;
-    return v_results;
 end $$;
 
 
@@ -1295,8 +1782,33 @@ $$;
 create or replace function public.chat_newest_messages_json(p_conversation_id uuid, p_limit integer) returns json
 language sql stable
 as $$
-    select public.chat_newest_messages_json(c, p_limit) from public.conversations as c where c.id = p_conversation_id
+    select public.chat_newest_messages_json(c, null, p_limit) from public.conversations as c where c.id = p_conversation_id
 $$;
+
+create or replace function public.chat_message_json(p_message public.messages, p_author public.users) returns json
+language sql stable
+as $$ select public.chat_message_json(p_message, p_author, null) $$;
+
+create or replace function public.chat_sent_message_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$ select public.chat_sent_message_json(p_message, p_author, p_conversation, null) $$;
+
+create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
+language sql stable
+as $$ select public.chat_participants_json(c) from public.conversations as c where c.id = p_conversation_id $$;
+
+create or replace function public.chat_counters_json(p_conversation public.conversations, p_member public.user_conversation) returns json
+language sql stable
+as $$ select public.chat_own_json(p_conversation, p_member) $$;
+
+create or replace function public.chat_require_member(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+end $$;
 
 
 -- receipts ----------------------------------------------------------------------------------------------------------
@@ -1322,15 +1834,21 @@ declare
     v_member public.user_conversation;
     v_read bigint;
     v_delivered bigint;
+    v_read_system bigint;
     v_moved boolean;
 begin
-    perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
     select * into v_conversation from public.conversations where id = p_conversation_id;
     -- `least` alone takes a null for no bound at all
     v_read := least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq);
     v_delivered := greatest(least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq), v_read);
+    if v_conversation.system_count > 0 then
+        select system_count into v_read_system from public.messages
+        where conversation_id = p_conversation_id and seq = v_read;
+    end if;
     update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered)
+    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered),
+        read_system_count = greatest(read_system_count, v_read_system)
     where conversation_id = p_conversation_id and user_id = p_user_id
       and (last_read_seq < v_read or last_delivered_seq < v_delivered)
     returning * into v_member;
@@ -1349,7 +1867,7 @@ create or replace function public.chat_list_receipts(p_conversation_id uuid, p_u
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
-    perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
     return (
         select json_agg(public.chat_receipt_json(m) order by m.user_id)
         from public.user_conversation as m where m.conversation_id = p_conversation_id
@@ -1363,11 +1881,11 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     return (
         select json_build_object(
-            'total', coalesce(sum(c.last_seq - m.last_read_seq), 0),
-            'conversations', coalesce(json_object_agg(c.id, c.last_seq - m.last_read_seq), '{}')
+            'total', coalesce(sum(public.chat_unread_count(c, m)), 0),
+            'conversations', coalesce(json_object_agg(c.id, public.chat_unread_count(c, m)), '{}')
         )
         from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
-        where m.user_id = p_user_id and c.last_seq > m.last_read_seq
+        where m.user_id = p_user_id and public.chat_unread_count(c, m) > 0
     );
 end $$;
 
@@ -1403,6 +1921,265 @@ create or replace function public.chat_change_json(p_announce boolean, p_audienc
 language sql immutable
 as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
+$$;
+
+
+-- send_batches ------------------------------------------------------------------------------------------------------
+
+-- Send many messages that are nothing but text, of whatever conversations, in one go. p_sends: `[{user_id, issued_at, conversation_id, message,
+-- client_id}]`, no two of one sender with the same client_id in one conversation. Returns for each, in their order, what
+-- chat_send_message returns, or `{status, code, detail}` for what it raises: a bad send does not fail its neighbours. Null
+-- for one in a conversation with rules that single sends check: nothing was done, send it alone.
+create or replace function public.chat_send_messages(p_sends jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_results json;
+begin
+    -- In one order, so that two batches never wait for each other in a circle.
+    perform from public.conversations
+    where id = any(array(select (send ->> 'conversation_id')::uuid from jsonb_array_elements(p_sends) as send))
+    order by id
+    for no key update;
+    with sends as (
+        select * from rows from (
+            jsonb_to_recordset(p_sends)
+            as (user_id uuid, issued_at double precision, conversation_id uuid, message text, client_id text)
+        ) with ordinality as send (user_id, issued_at, conversation_id, message, client_id, place)
+    ), checked as (
+        select s.*, a.author, r.repeated, v.conversation, case
+            when (a.author).id is null or (a.author).erased_at is not null then 'user_not_found'
+            when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
+            when not exists (
+                select from public.user_conversation as m
+                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
+            ) then 'conversation_not_found'
+            when (r.repeated).id is not null then null
+            when (v.conversation).type = 'direct' and public.chat_is_blocked(s.conversation_id, s.user_id) then 'blocked'
+            when (v.conversation).frozen or (v.conversation).slow_mode_seconds > 0 then 'send_alone'
+        end as code
+        from sends as s
+        -- `limit 1`: looked up by the index, however many rows the planner expects
+        left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select m as repeated from public.messages as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
+        ) as r on s.client_id is not null
+        left join lateral (
+            select c as conversation from public.conversations as c where c.id = s.conversation_id limit 1
+        ) as v on true
+    ), numbered as (
+        select conversation_id, user_id, message, client_id, place,
+               row_number() over (partition by conversation_id order by place) as number,
+               count(*) over (partition by conversation_id) as total
+        from checked where code is null and (repeated).id is null
+    ), advanced as (
+        update public.conversations as c
+        set version = c.version + n.total,
+            last_seq = c.last_seq + n.total,
+            last_activity_at = greatest(clock_timestamp(), c.last_activity_at + n.total * interval '1 microsecond')
+        from (select conversation_id, total from numbered where number = 1) as n
+        where c.id = n.conversation_id
+        returning c as conversation
+    ), inserted as (
+        insert into public.messages as m (
+            conversation_id, user_id, message, client_id, seq, version, created_at, system_count
+        )
+        select n.conversation_id, n.user_id, n.message, n.client_id,
+               (conversation).last_seq - n.total + n.number, (conversation).version - n.total + n.number,
+               (conversation).last_activity_at - (n.total - n.number) * interval '1 microsecond',
+               (conversation).system_count
+        from numbered as n join advanced on (conversation).id = n.conversation_id
+        returning m as message
+    ), pointers as (
+        update public.user_conversation as m
+        set last_read_seq = i.seq, last_delivered_seq = i.seq, read_system_count = i.system_count, last_sent_at = i.at
+        from (
+            select (message).conversation_id, (message).user_id, max((message).seq) as seq,
+                   max((message).system_count) as system_count, max((message).created_at) as at
+            from inserted group by 1, 2
+        ) as i
+        where m.conversation_id = i.conversation_id and m.user_id = i.user_id
+    ), sent as (
+        select n.place, i.message
+        from numbered as n
+        join advanced as a on (a.conversation).id = n.conversation_id
+        join inserted as i on (i.message).conversation_id = n.conversation_id
+            and (i.message).seq = (a.conversation).last_seq - n.total + n.number
+    )
+    select json_agg(case
+        when c.code = 'send_alone' then null
+        when c.code is not null then json_build_object(
+            'status', case c.code when 'token_invalid' then 401 when 'blocked' then 403 else 404 end, 'code', c.code,
+            'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
+        )
+        when (c.repeated).id is not null then public.chat_repeated_send_json(c.repeated, c.author, c.conversation)
+        else public.chat_change_json(
+            true, (c.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, c.conversation, null)
+        )
+    end order by c.place) into v_results
+    from checked as c left join sent as s on s.place = c.place;
+    return v_results;
+end $$;
+
+
+-- sends -------------------------------------------------------------------------------------------------------------
+
+-- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
+-- heard of it, if its answer was lost.
+create or replace function public.chat_send_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_author public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_message public.messages;
+    v_sent json;
+begin
+    if p_draft ->> 'client_id' is not null then
+        select * into v_message from public.messages
+        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
+        if found then
+            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+        end if;
+    end if;
+    perform public.chat_check_send(v_conversation, p_user_id);
+    v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
+    v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
+    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+end $$;
+
+-- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
+create or replace function public.chat_check_send(p_conversation public.conversations, p_user_id uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+    v_wait double precision;
+begin
+    if p_conversation.type = 'direct' and public.chat_is_blocked(p_conversation.id, p_user_id) then
+        raise exception using errcode = 'PT403', message = 'blocked';
+    end if;
+    if not p_conversation.frozen and p_conversation.slow_mode_seconds = 0 then
+        return;
+    end if;
+    select * into v_member from public.user_conversation
+    where conversation_id = p_conversation.id and user_id = p_user_id;
+    if public.chat_role(p_conversation, v_member) <> 'member' then
+        return;
+    end if;
+    if p_conversation.frozen then
+        raise exception using errcode = 'PT403', message = 'frozen';
+    end if;
+    v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
+    if v_wait > 0 then
+        raise exception using errcode = 'PT429', message = 'slow_mode',
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+    end if;
+end $$;
+
+-- Whether one of the two people of a direct conversation has blocked the other.
+create or replace function public.chat_is_blocked(p_conversation_id uuid, p_user_id uuid) returns boolean
+language sql stable
+as $$
+    select exists (
+        select from public.user_conversation as m join public.chat_blocks as b
+            on (b.user_id, b.blocked_user_id) in ((m.user_id, p_user_id), (p_user_id, m.user_id))
+        where m.conversation_id = p_conversation_id and m.user_id <> p_user_id
+    )
+$$;
+
+-- Store a message in a locked conversation: with its number and version, the sender's pointers, its thread and mentions.
+-- Raises 404 message_not_found for a message it answers that the sender cannot see.
+create or replace function public.chat_store_message(
+    p_conversation public.conversations, p_user_id uuid, p_draft jsonb
+) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_next public.conversations := public.chat_next_version(p_conversation.id, 1, false);
+    v_member public.user_conversation;
+    v_message public.messages;
+    v_root public.messages;
+begin
+    update public.user_conversation
+    set last_read_seq = v_next.last_seq, last_delivered_seq = v_next.last_seq,
+        read_system_count = v_next.system_count, last_sent_at = v_next.last_activity_at
+    where conversation_id = p_conversation.id and user_id = p_user_id
+    returning * into v_member;
+    if p_draft ->> 'reply_to' is not null then
+        perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
+    end if;
+    if p_draft ->> 'thread_id' is not null then
+        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
+        if v_root.thread_id is not null then  -- a reply: its thread is meant
+            v_root := public.chat_find_message(v_root.thread_id, v_member);
+        end if;
+    end if;
+    insert into public.messages (
+        conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
+        reply_to, thread_id, mentions, custom
+    )
+    values (
+        p_conversation.id, p_user_id, p_draft ->> 'message', p_draft ->> 'client_id', v_next.last_seq, v_next.version,
+        v_next.last_activity_at, v_next.system_count, (p_draft ->> 'reply_to')::uuid, v_root.id,
+        public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
+    )
+    returning * into v_message;
+    if v_root.id is not null then
+        update public.messages
+        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
+        where id = v_root.id;
+    end if;
+    perform public.chat_note_mentions(v_message);
+    return v_message;
+end $$;
+
+-- p_conversation is shown as it was when the message was new: who repeats a send knows no later one. `thread` is what
+-- its root has become, null for a message of no thread.
+create or replace function public.chat_sent_message_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations, p_member public.user_conversation
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_message_json(p_message, p_author, p_member),
+        json_build_object(
+            'thread', case when p_message.thread_id is not null then public.chat_thread_json(p_message.thread_id) end,
+            'conversations', json_build_object(
+                'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
+                'created_at', public.chat_time(p_conversation.created_at),
+                'version', p_message.version, 'last_seq', p_message.seq
+            )
+        )
+    )
+$$;
+
+-- What a thread's root says of its replies; null when the root is gone.
+create or replace function public.chat_thread_json(p_thread_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+        )
+        from public.messages where id = p_thread_id
+    );
+end $$;
+
+create or replace function public.chat_repeated_send_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_change_json(
+        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
+        public.chat_sent_message_json(p_message, p_author, p_conversation, null)
+    )
 $$;
 
 
@@ -1506,7 +2283,7 @@ begin
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
     v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
-        select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
+        select c, m, c.id, c.version, m.joined_version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.created_at) * 1000000)::bigint || '.' || c.id as place,
                public.chat_changed_since(c.changed_in, v_from, v_snapshot) as is_changed,
                public.chat_changed_since(m.joined_in, v_from, v_snapshot) as is_new
@@ -1532,8 +2309,9 @@ begin
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
+                -- whatever is known of it is from before the user was added (again): it starts afresh
+                when v_row.is_new and v_from > '0' or v_row.since < v_row.joined_version then -1
                 when v_from = '0' then coalesce(v_row.since, 0)
-                when v_row.is_new then -1  -- whatever is known of it is from before: it starts afresh
                 else public.chat_known_version(v_row.id, v_from, v_snapshot, p_limit)
             end;
             v_item := public.chat_changed_conversation_json(v_row.c, v_row.m, v_known, p_limit);
@@ -1565,6 +2343,9 @@ begin
     );
 end $$;
 
+
+-- sync_answers ------------------------------------------------------------------------------------------------------
+
 create or replace function public.chat_unchanged_conversation_json(
     p_conversation public.conversations, p_member public.user_conversation
 ) returns json
@@ -1572,9 +2353,10 @@ language sql stable
 as $$
     select public.chat_merge(
         json_build_object(
-            'id', p_conversation.id, 'version', p_conversation.version, 'last_seq', p_conversation.last_seq
+            'id', p_conversation.id, 'version', p_conversation.version, 'last_seq', p_conversation.last_seq,
+            'oldest_seq', p_conversation.oldest_seq
         ),
-        public.chat_counters_json(p_conversation, p_member)
+        public.chat_own_json(p_conversation, p_member)
     )
 $$;
 
@@ -1591,22 +2373,22 @@ begin
     v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
         select count(*) from (
             select from public.messages
-            where conversation_id = p_conversation.id and version > p_since
+            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
             order by version limit p_limit + 1
         ) as changed
     );
     if v_recovered then
-        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
+        select coalesce(json_agg(public.chat_message_json(changed.m, a.author, p_member) order by (changed.m).seq), '[]') into v_messages
         from (
             select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since
+            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
             order by version limit p_limit
         ) as changed
         cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
         v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
-        v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
+        v_messages := public.chat_newest_messages_json(p_conversation, p_member, p_limit);
     end if;
     return public.chat_merge(
         public.chat_member_conversation_json(p_conversation, p_member, v_messages),
@@ -1646,7 +2428,8 @@ create or replace function public.chat_user_json(p_user public.users) returns js
 language sql stable
 as $$
     select json_build_object(
-        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at)
+        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at),
+        'avatar_url', p_user.avatar_url
     )
 $$;
 
@@ -1657,7 +2440,7 @@ as $$
 declare
     v_user public.users;
 begin
-    select * into v_user from public.users where id = p_user_id;
+    select * into v_user from public.users where id = p_user_id and erased_at is null;
     if not found then
         raise exception using errcode = 'PT404', message = 'user_not_found';
     end if;
@@ -1697,13 +2480,14 @@ begin
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id order by username, id limit 50) as u
+            from (select * from public.users where id <> p_user_id and erased_at is null order by username, id limit 50) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id order by username, id limit 50
+            select * from public.users where username ilike v_pattern and id <> p_user_id and erased_at is null
+            order by username, id limit 50
         ) as u
     );
 end $$;
@@ -1755,7 +2539,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'b12d250ba07f291a', oldest_code = 1;
+update public.chat_schema set functions_hash = 'e6563839e94cd34b', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -1,6 +1,7 @@
 """The one write path: wait for the conversation, write, announce, return."""
 
 from collections.abc import Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from flask import current_app
@@ -9,15 +10,15 @@ from werkzeug.local import LocalProxy
 from ..auth import Caller
 from ..errors import ChatError, StorageFault
 from ..realtime.announce import announce
-from ..realtime.events import MESSAGE, Event
-from ..storage import Change, storage
+from ..realtime.events import EVENTS, MESSAGE, Event
+from ..storage import Announcement, Change, Storage, storage
 from .gate import Gate, Ticket
 
 
 def commit(
     event: Event, caller: Caller, conversation_id: str, write: Callable[[], Change], *, in_order: bool = True
 ) -> dict[str, Any]:
-    """Do one write in a conversation, announce it as `event`, and return its result.
+    """Do one write in a conversation, announce it as `event` or as the events that it names, and return its result.
 
     `in_order`: after the writes of this process that came before it, so that events leave in the order of their
     versions; false for what has no version. Raises what `write` raises.
@@ -29,8 +30,21 @@ def commit(
     return gate.do(Ticket(conversation_id, work)) if in_order else work()
 
 
+def conversation_of(message_id: str) -> str:
+    """Return the id of a message's conversation, for `commit`. Raises 404 message_not_found.
+
+    It says nothing of who may see the message: the write itself checks that.
+    """
+    return _conversation_of(cast(Storage, storage._get_current_object()), message_id)  # type: ignore[attr-defined]
+
+
+@lru_cache(20_000)
+def _conversation_of(storage: Storage, message_id: str) -> str:
+    return storage.get_message_conversation(message_id)
+
+
 def commit_send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
-    """Send a message and announce it, together with others that wait, and return it.
+    """Send a message and announce it, and return it; one that is nothing but text together with others that wait.
 
     Raises what `storage.send_message` raises.
     """
@@ -38,9 +52,18 @@ def commit_send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> 
     def work() -> dict[str, Any]:
         return _announced(MESSAGE, caller, conversation_id, storage.send_message(caller, conversation_id, draft))
 
+    if not _is_plain(draft):
+        return gate.do(Ticket(conversation_id, work))
     send = {"caller": caller, **draft}
     key = draft["client_id"] and (caller.user_id, draft["client_id"])
     return gate.do(Ticket(conversation_id, work, send, key))
+
+
+def _is_plain(draft: dict[str, Any]) -> bool:
+    """Whether a draft is nothing but text, which names nobody."""
+    return "@[" not in draft["message"] and not any(
+        value for name, value in draft.items() if name not in ("message", "client_id")
+    )
 
 
 def new_gate(timeout: float) -> Gate:
@@ -54,7 +77,8 @@ gate = cast(Gate, LocalProxy(lambda: current_app.extensions["gate"]))
 
 def _announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
     if change.announce:
-        announce(event, change.result, conversation_id, change.audience_version, caller)
+        for each in change.events or [Announcement(event=event.name, payload=change.result)]:
+            announce(EVENTS[each["event"]], each, conversation_id, change.audience_version, caller)
     return change.result
 
 
@@ -78,7 +102,9 @@ def _send_together(tickets: list[Ticket]) -> None:
             _finish(ticket, ticket.work)
         return
     for ticket, outcome in zip(tickets, outcomes, strict=True):
-        if isinstance(outcome, ChatError):
+        if outcome is None:
+            _finish(ticket, ticket.work)
+        elif isinstance(outcome, ChatError):
             ticket.finish(None, outcome)
         else:
             caller = ticket.send["caller"]  # type: ignore[index]

@@ -5,7 +5,7 @@ from typing import Any
 from ..auth import Caller
 from ..realtime.announce import announce
 from ..realtime.events import NEW_CONVERSATION
-from ..storage import storage
+from ..storage import Announcement, storage
 
 
 def create(caller: Caller, participant_ids: list[str], name: str) -> dict[str, Any]:
@@ -14,6 +14,8 @@ def create(caller: Caller, participant_ids: list[str], name: str) -> dict[str, A
     An owner who is not listed hears of it only where the caller names its own socket.
     """
     change = storage.create_conversation(caller, {"name": name, "participant_ids": participant_ids})
-    skips = "socket" if caller.user_id in participant_ids else "caller"
-    announce(NEW_CONVERSATION, change.result, change.result["id"], change.audience_version, caller, skips=skips)
+    event = Announcement(event=NEW_CONVERSATION.name, payload=change.result)
+    if caller.user_id not in participant_ids:
+        event["skips"] = "caller"
+    announce(NEW_CONVERSATION, event, change.result["id"], change.audience_version, caller)
     return change.result

@@ -56,7 +56,7 @@ def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id:
 @blueprint.post("/conversations/<id:conversation_id>/messages/create")
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(200, SentMessageSchema)
-@raises("conversation_not_found")
+@raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode")
 @announces("message")
 @budget("send")
 def send_message(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:

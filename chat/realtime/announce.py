@@ -5,13 +5,15 @@ logged and not repeated, because `POST /sync` brings the change.
 """
 
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 from ..auth import Caller
 from ..extensions import socketio
-from .audience import audiences
+from ..storage import Announcement
+from .audience import Members, audiences
 from .coalesce import Coalescer
-from .events import UNAUTHORIZED, Event
+from .events import UNAUTHORIZED, VERSION, Event
 from .sessions import sessions
 
 log = logging.getLogger(__name__)
@@ -20,38 +22,73 @@ _coalescer = Coalescer()
 
 
 def announce(
-    event: Event,
-    payload: dict[str, Any],
-    conversation_id: str,
-    audience_version: int,
-    caller: Caller,
-    *,
-    skips: str | None = None,
+    event: Event, announcement: Announcement, conversation_id: str, audience_version: int, caller: Caller
 ) -> None:
-    """Send an event to the members of a conversation, as its row in the catalogue says; `skips` in place of the row's.
+    """Send an event to the members of a conversation, as its row in the catalogue and the announcement say.
 
-    A member who was removed at this version or before hears nothing.
+    A member who was removed at this version or before hears nothing; one for whom a message does not exist, because it
+    is of before the member's time, hears `version` instead.
     """
     try:
         if not sessions:
             return
-        user_ids = sessions.connected(audiences.members(conversation_id, audience_version))
-        if (skips or event.skips) == "caller" and caller.sid is None:
-            user_ids = [user_id for user_id in user_ids if user_id != caller.user_id]
+        members = audiences.members(conversation_id, audience_version)
+        user_ids = _listeners(event, announcement, members, caller)
+        for variant, payload, chosen in _variants(event, announcement["payload"], members, user_ids):
+            _send(variant, payload, chosen, None if _skips(event, announcement) == "nobody" else caller.sid)
     except Exception:
         log.exception("the event %s could not be sent", event.name)
-        return
-    if event.latest_of:
-        key = (event.name, *(payload[name] for name in event.latest_of))
-        age = tuple(payload[name] for name in event.grows)
-        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, caller.sid))
-    else:
-        _emit(event, payload, user_ids, caller.sid)
 
 
 def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
     """Send `unauthorized` to one session that is about to be disconnected."""
     _emit(UNAUTHORIZED, problem, [sid])
+
+
+def _skips(event: Event, announcement: Announcement) -> str:
+    return announcement.get("skips") or event.skips
+
+
+def _listeners(event: Event, announcement: Announcement, members: Members, caller: Caller) -> list[str]:
+    """Return the users with a socket here who hear an announcement."""
+    unheard = set(announcement.get("except_user_ids", ()))
+    if _skips(event, announcement) == "caller" and caller.sid is None:
+        unheard.add(caller.user_id)
+    connected = sessions.connected(announcement.get("user_ids", members.user_ids))
+    return [user_id for user_id in connected if user_id not in unheard]
+
+
+def _variants(
+    event: Event, payload: dict[str, Any], members: Members, user_ids: list[str]
+) -> Iterator[tuple[Event, dict[str, Any], list[str]]]:
+    """Yield what each of the users hears: the event, or what is left of it for those who joined after the message."""
+    if not members.history_from or "seq" not in payload:
+        yield event, payload, user_ids
+        return
+    # The number before which a user must have started, to know the message itself, the quoted one, the thread's root.
+    quoted, root = ((payload.get(name) or {}).get("seq", payload["seq"]) for name in ("quote", "thread"))
+    groups: dict[tuple[bool, bool, bool], list[str]] = {}
+    for user_id in user_ids:
+        first = members.history_from.get(user_id, 1)
+        groups.setdefault((first <= payload["seq"], first <= quoted, first <= root), []).append(user_id)
+    for (sees_it, sees_quoted, sees_root), chosen in groups.items():
+        if not sees_it:
+            yield VERSION, {name: payload[name] for name in VERSION_FIELDS if name in payload}, chosen
+            continue
+        hidden = {} if sees_quoted else {"reply_to": None, "quote": None}
+        yield event, payload | hidden | ({} if sees_root else {"thread_id": None, "thread": None}), chosen
+
+
+VERSION_FIELDS = ("conversation_id", "version", "from_version")
+
+
+def _send(event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None) -> None:
+    if event.latest_of:
+        key = (event.name, *(payload[name] for name in event.latest_of))
+        age = tuple(payload[name] for name in event.grows)
+        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid))
+    else:
+        _emit(event, payload, user_ids, skip_sid)
 
 
 def _emit(event: Event, payload: dict[str, Any], rooms: list[str], skip_sid: str | None = None) -> None:

@@ -17,10 +17,11 @@ MAX_IDS = 200_000
 
 
 class Members(NamedTuple):
-    """The members of a conversation at a version."""
+    """The members of a conversation at a version; the first message that exists for those who do not see them all."""
 
     version: int
     user_ids: tuple[str, ...]
+    history_from: dict[str, int]
 
 
 class Audiences:
@@ -31,8 +32,8 @@ class Audiences:
         self._ids = 0
         self._kept: OrderedDict[str, Members] = OrderedDict()
 
-    def members(self, conversation_id: str, version: int) -> tuple[str, ...]:
-        """Return the ids of the members at this version or a later one; nobody when the conversation is gone.
+    def members(self, conversation_id: str, version: int) -> Members:
+        """Return the members at this version or a later one; nobody when the conversation is gone.
 
         Raises 503 storage_unavailable when they must be fetched and cannot be.
         """
@@ -41,11 +42,15 @@ class Audiences:
             kept = self._fetch(conversation_id)
         else:
             self._kept.move_to_end(conversation_id)
-        return kept.user_ids
+        return kept
 
     def _fetch(self, conversation_id: str) -> Members:
         found = storage.get_audience(conversation_id)
-        members = Members(found["audience_version"], tuple(found["user_ids"])) if found else Members(0, ())
+        members = (
+            Members(found["audience_version"], tuple(found["user_ids"]), found["history_from"])
+            if found
+            else Members(0, (), {})
+        )
         kept = self._kept.get(conversation_id)
         if kept and kept.version >= members.version:
             return kept if found else members  # another green thread fetched a later one meanwhile

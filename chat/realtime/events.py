@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
 from ..schemas.errors import ProblemSchema
+from ..schemas.events import VersionSchema
 from ..schemas.messages import SentMessageSchema
 from ..schemas.receipts import ReceiptSchema
 
@@ -12,17 +13,17 @@ from ..schemas.receipts import ReceiptSchema
 class Event(NamedTuple):
     """One event: its name, what it carries, and who hears it.
 
-    `audience`: the members of the conversation, or one session. `skips`: who of them does not hear it: the socket that
-    acts, or, when no socket is named, every session of the caller (the tutorial's rule). `latest_of`: the fields that
-    name a state of which clients need only the latest: the first of a burst is sent at once and the latest a second
-    later. `grows`: the fields that say which of two states is later.
+    `audience`: the members of the conversation, named users, or one session. `skips`: who of them does not hear it: the
+    socket that acts; with `caller`, when no socket is named, every session of the caller (the tutorial's rule); or
+    nobody. `latest_of`: the fields that name a state of which clients need only the latest: the first of a burst is
+    sent at once and the latest a second later. `grows`: the fields that say which of two states is later.
     """
 
     name: str
     summary: str
     schema: type[Schema]
-    audience: Literal["members", "session"] = "members"
-    skips: Literal["socket", "caller"] = "socket"
+    audience: Literal["members", "users", "session"] = "members"
+    skips: Literal["socket", "caller", "nobody"] = "socket"
     latest_of: tuple[str, ...] = ()
     grows: tuple[str, ...] = ()
 
@@ -52,4 +53,11 @@ UNAUTHORIZED = Event(
     audience="session",
 )
 
-EVENTS = {event.name: event for event in (MESSAGE, NEW_CONVERSATION, RECEIPT, UNAUTHORIZED)}
+VERSION = Event(
+    "version",
+    "Something changed that this member may not see, since it is of before the member's time: take the number.",
+    VersionSchema,
+)
+
+#: Every event above, by name.
+EVENTS = {event.name: event for event in list(globals().values()) if isinstance(event, Event)}

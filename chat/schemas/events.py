@@ -1,13 +1,23 @@
-"""The payloads of what clients send over Socket.IO, and its acknowledgements."""
+"""The payloads of what clients send over Socket.IO, its acknowledgements, and the smallest events."""
 
 from marshmallow import fields
 
 from .base import ANN_ID, CONVERSATION_ID, Schema
-from .fields import Id
+from .fields import Id, Sequence
 from .messages import SendMessageSchema
 from .receipts import UpdateReceiptSchema
 from .sync import SyncedSchema, SyncSchema
 from .users import TokenSchema, UserSchema
+
+
+class VersionSchema(Schema):
+    """A conversation's version. With `from_version` it stands for several changes, of which that is the first."""
+
+    example = {"conversation_id": CONVERSATION_ID, "version": 3}
+
+    conversation_id = Id(required=True)
+    version = Sequence(required=True)
+    from_version = Sequence()
 
 
 class HandshakeSchema(Schema):

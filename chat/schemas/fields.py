@@ -5,10 +5,14 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+import orjson
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Range
 
 from ..errors import MAX_FIELD_ERRORS
+
+#: Bytes of an app's own data on one thing, as UTF-8 JSON.
+MAX_CUSTOM_BYTES = 4096
 
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -172,6 +176,32 @@ class Mapping(fields.Dict):
         if errors:
             raise ValidationError(errors)
         return entries
+
+
+class Custom(fields.Field[dict[str, Any]]):
+    """A JSON object of the app's own, up to 4 KiB as UTF-8 JSON."""
+
+    default_error_messages = {
+        "invalid": "Not a valid mapping type.",
+        "too_large": "Larger than 4 KiB as JSON.",
+        "not_storable": "Must be JSON without U+0000 and halves of surrogate pairs.",
+    }
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**_described(kwargs, type="object", description="The app's own data, up to 4 KiB."))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        if not isinstance(value, dict):
+            raise self.make_error("invalid")
+        try:
+            text = orjson.dumps(value)
+        except (TypeError, ValueError):  # half of a surrogate pair, a number beyond 64 bits, nested too deep
+            raise self.make_error("not_storable") from None
+        if b"\\u0000" in text:
+            raise self.make_error("not_storable")
+        if len(text) > MAX_CUSTOM_BYTES:
+            raise self.make_error("too_large")
+        return value
 
 
 def _described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:

@@ -5,11 +5,53 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
-from .base import ANN_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
-from .fields import Id, Sequence, Text, Time, Whole
+from .base import ANN_ID, BOB_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
+from .fields import Custom, Id, Items, Sequence, Text, Time, Whole
 from .users import AuthorSchema
 
 LONGEST_MESSAGE = 10_000
+
+
+class QuoteSchema(Schema):
+    """The message that another one answers: its first 200 characters, as they are now."""
+
+    example = {
+        "id": MESSAGE_ID,
+        "seq": 1,
+        "user_id": ANN_ID,
+        "users": AuthorSchema.example,
+        "message": "Is the kettle on?",
+        "deleted_at": None,
+    }
+
+    id = Id(required=True)
+    seq = Sequence(required=True)
+    user_id = Id(required=True)
+    users = fields.Nested(AuthorSchema, required=True)
+    message = fields.String(required=True)
+    deleted_at = fields.DateTime(required=True, allow_none=True)
+
+
+class ReactionSchema(Schema):
+    """One kind of reaction to a message. `me`, in answers and acknowledgements only: whether the caller gave it."""
+
+    example = {"emoji": "👍", "count": 1, "user_ids": [BOB_ID], "me": False}
+
+    emoji = fields.String(required=True)
+    count = Sequence(required=True)
+    user_ids = fields.List(Id(), required=True, metadata={"description": "The first 20 who gave it."})
+    me = fields.Boolean()
+
+
+class ThreadSchema(Schema):
+    """What the root of a thread says of its replies."""
+
+    example = {"id": MESSAGE_ID, "seq": 1, "reply_count": 1, "last_reply_at": CREATED_AT}
+
+    id = Id(required=True)
+    seq = Sequence(required=True)
+    reply_count = Sequence(required=True)
+    last_reply_at = fields.DateTime(required=True, allow_none=True)
 
 
 class MessageSchema(Schema):
@@ -26,6 +68,18 @@ class MessageSchema(Schema):
         "client_id": CLIENT_ID,
         "deleted_at": None,
         "users": AuthorSchema.example,
+        "type": "text",
+        "edited_at": None,
+        "reply_to": None,
+        "quote": None,
+        "thread_id": None,
+        "reply_count": 0,
+        "last_reply_at": None,
+        "reactions": [ReactionSchema.example],
+        "mentions": [],
+        "attachments": [],
+        "pinned_at": None,
+        "custom": {},
     }
 
     id = Id(required=True)
@@ -40,6 +94,18 @@ class MessageSchema(Schema):
     client_id = fields.String(required=True, allow_none=True)
     deleted_at = fields.DateTime(required=True, allow_none=True)
     users = fields.Nested(AuthorSchema, required=True)
+    type = fields.String(required=True, metadata={"enum": ["text", "system"]})
+    edited_at = fields.DateTime(required=True, allow_none=True)
+    reply_to = Id(required=True, allow_none=True, metadata={"description": "The message that this one answers."})
+    quote = fields.Nested(QuoteSchema, required=True, allow_none=True)
+    thread_id = Id(required=True, allow_none=True, metadata={"description": "The root of this reply's thread."})
+    reply_count = Sequence(required=True, metadata={"description": "The replies in the thread of this message."})
+    last_reply_at = fields.DateTime(required=True, allow_none=True)
+    reactions = fields.List(fields.Nested(ReactionSchema), required=True)
+    mentions = fields.List(Id(), required=True, metadata={"description": "The members whom it mentions."})
+    attachments = fields.List(fields.Dict(), required=True)
+    pinned_at = fields.DateTime(required=True, allow_none=True)
+    custom = fields.Dict(required=True, metadata={"description": "The app's own."})
 
 
 class MessageConversationSchema(Schema):
@@ -65,8 +131,11 @@ class MessageConversationSchema(Schema):
 class SentMessageSchema(MessageSchema):
     """A message with its conversation, as the sender and the event `message` get it."""
 
-    example = {**MessageSchema.example, "conversations": MessageConversationSchema.example}
+    example = {**MessageSchema.example, "thread": None, "conversations": MessageConversationSchema.example}
 
+    thread = fields.Nested(
+        ThreadSchema, required=True, allow_none=True, metadata={"description": "What its thread's root has become."}
+    )
     conversations = fields.Nested(MessageConversationSchema, required=True)
 
 
@@ -77,6 +146,15 @@ class SendMessageSchema(Schema):
 
     message = Text(longest=LONGEST_MESSAGE, required=True)
     client_id = Text(longest=64, allow_none=True, load_default=None)
+    reply_to = Id(allow_none=True, metadata={"description": "The message that this one answers and quotes."})
+    thread_id = Id(
+        allow_none=True,
+        metadata={"description": "The message to whose thread this belongs, or a reply in it."},
+    )
+    mentions = Items(
+        Id(), longest=100, metadata={"description": "Members to mention, besides those named `@[user_id]` in the text."}
+    )
+    custom = Custom()
 
 
 class ListMessagesSchema(Schema):

@@ -9,20 +9,22 @@ from .fields import AnyText, Id, Text
 class UserSchema(Schema):
     """A user as everyone sees it."""
 
-    example = {"id": ANN_ID, "username": "ann", "created_at": CREATED_AT}
+    example = {"id": ANN_ID, "username": "ann", "created_at": CREATED_AT, "avatar_url": None}
 
     id = Id(required=True)
     username = fields.String(required=True)
     created_at = fields.DateTime(required=True)
+    avatar_url = fields.String(required=True, allow_none=True)
 
 
 class AuthorSchema(Schema):
     """The author of a message."""
 
-    example = {"id": ANN_ID, "username": "ann"}
+    example = {"id": ANN_ID, "username": "ann", "avatar_url": None}
 
     id = Id(required=True)
     username = fields.String(required=True)
+    avatar_url = fields.String(required=True, allow_none=True)
 
 
 class CreateUserSchema(Schema):

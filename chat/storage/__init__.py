@@ -6,9 +6,20 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from ..config import Config
-from .contract import Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
 
-__all__ = ["Audience", "Change", "ClaimedJobs", "Job", "Page", "Revocation", "Storage", "open_storage", "storage"]
+__all__ = [
+    "Announcement",
+    "Audience",
+    "Change",
+    "ClaimedJobs",
+    "Job",
+    "Page",
+    "Revocation",
+    "Storage",
+    "open_storage",
+    "storage",
+]
 
 #: The current app's storage.
 storage = cast(Storage, LocalProxy(lambda: current_app.extensions["storage"]))

@@ -74,5 +74,30 @@ $$;
 create or replace function public.chat_newest_messages_json(p_conversation_id uuid, p_limit integer) returns json
 language sql stable
 as $$
-    select public.chat_newest_messages_json(c, p_limit) from public.conversations as c where c.id = p_conversation_id
+    select public.chat_newest_messages_json(c, null, p_limit) from public.conversations as c where c.id = p_conversation_id
 $$;
+
+create or replace function public.chat_message_json(p_message public.messages, p_author public.users) returns json
+language sql stable
+as $$ select public.chat_message_json(p_message, p_author, null) $$;
+
+create or replace function public.chat_sent_message_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$ select public.chat_sent_message_json(p_message, p_author, p_conversation, null) $$;
+
+create or replace function public.chat_participants_json(p_conversation_id uuid) returns json
+language sql stable
+as $$ select public.chat_participants_json(c) from public.conversations as c where c.id = p_conversation_id $$;
+
+create or replace function public.chat_counters_json(p_conversation public.conversations, p_member public.user_conversation) returns json
+language sql stable
+as $$ select public.chat_own_json(p_conversation, p_member) $$;
+
+create or replace function public.chat_require_member(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+end $$;

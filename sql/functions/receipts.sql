@@ -19,15 +19,21 @@ declare
     v_member public.user_conversation;
     v_read bigint;
     v_delivered bigint;
+    v_read_system bigint;
     v_moved boolean;
 begin
-    perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
     select * into v_conversation from public.conversations where id = p_conversation_id;
     -- `least` alone takes a null for no bound at all
     v_read := least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq);
     v_delivered := greatest(least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq), v_read);
+    if v_conversation.system_count > 0 then
+        select system_count into v_read_system from public.messages
+        where conversation_id = p_conversation_id and seq = v_read;
+    end if;
     update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered)
+    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered),
+        read_system_count = greatest(read_system_count, v_read_system)
     where conversation_id = p_conversation_id and user_id = p_user_id
       and (last_read_seq < v_read or last_delivered_seq < v_delivered)
     returning * into v_member;
@@ -46,7 +52,7 @@ create or replace function public.chat_list_receipts(p_conversation_id uuid, p_u
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
-    perform public.chat_require_member(p_conversation_id, p_user_id, p_issued_at);
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
     return (
         select json_agg(public.chat_receipt_json(m) order by m.user_id)
         from public.user_conversation as m where m.conversation_id = p_conversation_id
@@ -60,10 +66,10 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     return (
         select json_build_object(
-            'total', coalesce(sum(c.last_seq - m.last_read_seq), 0),
-            'conversations', coalesce(json_object_agg(c.id, c.last_seq - m.last_read_seq), '{}')
+            'total', coalesce(sum(public.chat_unread_count(c, m)), 0),
+            'conversations', coalesce(json_object_agg(c.id, public.chat_unread_count(c, m)), '{}')
         )
         from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
-        where m.user_id = p_user_id and c.last_seq > m.last_read_seq
+        where m.user_id = p_user_id and public.chat_unread_count(c, m) > 0
     );
 end $$;

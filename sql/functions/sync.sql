@@ -96,7 +96,7 @@ begin
     v_to := coalesce(v_cursor.to_xid, pg_snapshot_xmin(v_snapshot));
     v_is_walk := v_from = '0' and coalesce(p_since, '{}') = '{}';
     for v_row in
-        select c, m, c.id, c.version, (p_since ->> c.id::text)::bigint as since,
+        select c, m, c.id, c.version, m.joined_version, (p_since ->> c.id::text)::bigint as since,
                (extract(epoch from c.created_at) * 1000000)::bigint || '.' || c.id as place,
                public.chat_changed_since(c.changed_in, v_from, v_snapshot) as is_changed,
                public.chat_changed_since(m.joined_in, v_from, v_snapshot) as is_new
@@ -122,8 +122,9 @@ begin
             v_item := public.chat_unchanged_conversation_json(v_row.c, v_row.m);
         else
             v_known := case
+                -- whatever is known of it is from before the user was added (again): it starts afresh
+                when v_row.is_new and v_from > '0' or v_row.since < v_row.joined_version then -1
                 when v_from = '0' then coalesce(v_row.since, 0)
-                when v_row.is_new then -1  -- whatever is known of it is from before: it starts afresh
                 else public.chat_known_version(v_row.id, v_from, v_snapshot, p_limit)
             end;
             v_item := public.chat_changed_conversation_json(v_row.c, v_row.m, v_known, p_limit);
@@ -152,54 +153,5 @@ begin
         'cursor', public.chat_epoch() || '.' || case when v_more is null then v_to::text else concat_ws('.', v_from, v_to, v_more) end,
         'has_more', v_more is not null,
         'reset', p_cursor is not null and v_cursor.from_xid is null
-    );
-end $$;
-
-create or replace function public.chat_unchanged_conversation_json(
-    p_conversation public.conversations, p_member public.user_conversation
-) returns json
-language sql stable
-as $$
-    select public.chat_merge(
-        json_build_object(
-            'id', p_conversation.id, 'version', p_conversation.version, 'last_seq', p_conversation.last_seq
-        ),
-        public.chat_counters_json(p_conversation, p_member)
-    )
-$$;
-
--- p_since: the version that is known, 0 for none, -1 for none that is of use.
-create or replace function public.chat_changed_conversation_json(
-    p_conversation public.conversations, p_member public.user_conversation, p_since bigint, p_limit integer
-) returns json
-language plpgsql stable set search_path = ''
-as $$
-declare
-    v_messages json;
-    v_recovered boolean;
-begin
-    v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
-        select count(*) from (
-            select from public.messages
-            where conversation_id = p_conversation.id and version > p_since
-            order by version limit p_limit + 1
-        ) as changed
-    );
-    if v_recovered then
-        select coalesce(json_agg(public.chat_message_json(changed.m, a.author) order by (changed.m).seq), '[]') into v_messages
-        from (
-            select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since
-            order by version limit p_limit
-        ) as changed
-        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
-        v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
-    end if;
-    if not v_recovered then
-        v_messages := public.chat_newest_messages_json(p_conversation, p_limit);
-    end if;
-    return public.chat_merge(
-        public.chat_member_conversation_json(p_conversation, p_member, v_messages),
-        json_build_object('recovered', v_recovered)
     );
 end $$;

@@ -2,7 +2,8 @@ create or replace function public.chat_user_json(p_user public.users) returns js
 language sql stable
 as $$
     select json_build_object(
-        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at)
+        'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at),
+        'avatar_url', p_user.avatar_url
     )
 $$;
 
@@ -13,7 +14,7 @@ as $$
 declare
     v_user public.users;
 begin
-    select * into v_user from public.users where id = p_user_id;
+    select * into v_user from public.users where id = p_user_id and erased_at is null;
     if not found then
         raise exception using errcode = 'PT404', message = 'user_not_found';
     end if;
@@ -53,13 +54,14 @@ begin
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id order by username, id limit 50) as u
+            from (select * from public.users where id <> p_user_id and erased_at is null order by username, id limit 50) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id order by username, id limit 50
+            select * from public.users where username ilike v_pattern and id <> p_user_id and erased_at is null
+            order by username, id limit 50
         ) as u
     );
 end $$;

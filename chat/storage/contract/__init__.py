@@ -12,7 +12,7 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
-from .calls import Change, Page, to_error
+from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
@@ -22,7 +22,18 @@ from .sync import Sync
 from .tokens import Revocation, Tokens
 from .users import Users
 
-__all__ = ["Audience", "Change", "ClaimedJobs", "DeployedSchema", "Job", "Page", "Revocation", "Storage", "to_error"]
+__all__ = [
+    "Announcement",
+    "Audience",
+    "Change",
+    "ClaimedJobs",
+    "DeployedSchema",
+    "Job",
+    "Page",
+    "Revocation",
+    "Storage",
+    "to_error",
+]
 
 #: Seconds for which a refused write counts. Not for ever: who is not ready gets no writes, by which to find out.
 REFUSED_WRITE_COUNTS = 30.0

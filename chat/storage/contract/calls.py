@@ -5,7 +5,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar, get_type_hints
+from typing import Any, NamedTuple, NotRequired, TypedDict, TypeVar, get_type_hints
 
 import orjson
 
@@ -22,15 +22,30 @@ class Page(NamedTuple):
     items: str
 
 
-class Change(NamedTuple):
-    """What a write did: its result, the event's payload too; whether others must hear of it.
+class Announcement(TypedDict):
+    """One event of a write: its name, its payload, and who hears it unless those are the members.
 
-    `audience_version` is the version of the conversation's members at the moment of the write.
+    `user_ids`: these instead of the members. `except_user_ids`: the members but these. `skips`: as in `Event`.
+    """
+
+    event: str
+    payload: dict[str, Any]
+    user_ids: NotRequired[list[str]]
+    except_user_ids: NotRequired[list[str]]
+    skips: NotRequired[str]
+
+
+class Change(NamedTuple):
+    """What a write did: its result, and whether others must hear of it.
+
+    `audience_version` is the version of the conversation's members at the moment of the write. `events` are what the
+    others hear; without them it is one event, whose payload is the result.
     """
 
     result: dict[str, Any]
     audience_version: int
     announce: bool
+    events: list[Announcement] | None = None
 
 
 class Calls(ABC):
@@ -74,7 +89,7 @@ def sql(method: Method) -> Method:
         except StorageReadOnly:
             self.refused_write_at = time.monotonic()
             raise
-        if returned in (Change, list[Change | ChatError]):
+        if returned in (Change, list[Change | ChatError | None]):
             self.refused_write_at = None
         return read(text)
 
@@ -111,19 +126,22 @@ def _read_change(text: str) -> Change:
     return Change(**orjson.loads(text))
 
 
-def _read_batch(text: str) -> list[Change | ChatError]:
-    return [
-        Change(**outcome) if "result" in outcome else ChatError(outcome["status"], outcome["code"], outcome["detail"])
-        for outcome in orjson.loads(text)
-    ]
+def _read_batch(text: str) -> list[Change | ChatError | None]:
+    return [outcome and _read_outcome(outcome) for outcome in orjson.loads(text)]
+
+
+def _read_outcome(outcome: dict[str, Any]) -> Change | ChatError:
+    if "result" in outcome:
+        return Change(**outcome)
+    return ChatError(outcome["status"], outcome["code"], outcome["detail"])
 
 
 READERS: dict[Any, Callable[[str], Any]] = {
     str: str,
     Page: _read_page,
     Change: _read_change,
-    list[Change | ChatError]: _read_batch,
+    list[Change | ChatError | None]: _read_batch,
 }
 
 #: For the annotations of the contract's methods.
-__all__ = ["Caller", "Calls", "Change", "Page", "sql", "to_error"]
+__all__ = ["Announcement", "Caller", "Calls", "Change", "Page", "sql", "to_error"]

@@ -6,10 +6,14 @@ from .calls import Caller, Calls, Change, Page, sql
 
 
 class Audience(TypedDict):
-    """The members of a conversation, and the version at which they are those."""
+    """The members of a conversation, and the version at which they are those.
+
+    `history_from` has the members who do not see everything: the number of the first message that exists for each.
+    """
 
     audience_version: int
     user_ids: list[str]
+    history_from: dict[str, int]
 
 
 class Conversations(Calls):

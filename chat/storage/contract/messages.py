@@ -27,15 +27,20 @@ class Messages(Calls):
 
     @sql
     def send_message(self, caller: Caller, conversation_id: str, draft: dict[str, Any]) -> Change:
-        """Send `{message, client_id}`; the result is the message.
+        """Send `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`; the result is the message.
 
+        Raises 403 frozen or blocked, 429 slow_mode, and 404 message_not_found for a message it answers.
         With a `client_id` that was sent before it is the first one, announced again while it is younger than a minute.
         """
 
     @sql
-    def send_messages(self, sends: list[dict[str, Any]]) -> list[Change | ChatError]:
-        """Send many: `[{user_id, issued_at, conversation_id, message, client_id}]`.
+    def get_message_conversation(self, message_id: str) -> str:
+        """Return the id of a message's conversation, which is the same for ever. Raises 404 message_not_found."""
 
-        Returns for each, in their order, what `send_message` returns or raises. No two of one sender may have the same
-        `client_id` in one conversation.
+    @sql
+    def send_messages(self, sends: list[dict[str, Any]]) -> list[Change | ChatError | None]:
+        """Send many that are nothing but text: `[{user_id, issued_at, conversation_id, message, client_id}]`.
+
+        Returns for each, in their order, what `send_message` returns or raises, None for one that must be sent alone.
+        No two of one sender may have the same `client_id` in one conversation.
         """

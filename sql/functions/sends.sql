@@ -1,0 +1,157 @@
+-- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
+-- heard of it, if its answer was lost.
+create or replace function public.chat_send_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_author public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_message public.messages;
+    v_sent json;
+begin
+    if p_draft ->> 'client_id' is not null then
+        select * into v_message from public.messages
+        where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
+        if found then
+            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+        end if;
+    end if;
+    perform public.chat_check_send(v_conversation, p_user_id);
+    v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
+    v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
+    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+end $$;
+
+-- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
+create or replace function public.chat_check_send(p_conversation public.conversations, p_user_id uuid) returns void
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+    v_wait double precision;
+begin
+    if p_conversation.type = 'direct' and public.chat_is_blocked(p_conversation.id, p_user_id) then
+        raise exception using errcode = 'PT403', message = 'blocked';
+    end if;
+    if not p_conversation.frozen and p_conversation.slow_mode_seconds = 0 then
+        return;
+    end if;
+    select * into v_member from public.user_conversation
+    where conversation_id = p_conversation.id and user_id = p_user_id;
+    if public.chat_role(p_conversation, v_member) <> 'member' then
+        return;
+    end if;
+    if p_conversation.frozen then
+        raise exception using errcode = 'PT403', message = 'frozen';
+    end if;
+    v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
+    if v_wait > 0 then
+        raise exception using errcode = 'PT429', message = 'slow_mode',
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+    end if;
+end $$;
+
+-- Whether one of the two people of a direct conversation has blocked the other.
+create or replace function public.chat_is_blocked(p_conversation_id uuid, p_user_id uuid) returns boolean
+language sql stable
+as $$
+    select exists (
+        select from public.user_conversation as m join public.chat_blocks as b
+            on (b.user_id, b.blocked_user_id) in ((m.user_id, p_user_id), (p_user_id, m.user_id))
+        where m.conversation_id = p_conversation_id and m.user_id <> p_user_id
+    )
+$$;
+
+-- Store a message in a locked conversation: with its number and version, the sender's pointers, its thread and mentions.
+-- Raises 404 message_not_found for a message it answers that the sender cannot see.
+create or replace function public.chat_store_message(
+    p_conversation public.conversations, p_user_id uuid, p_draft jsonb
+) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_next public.conversations := public.chat_next_version(p_conversation.id, 1, false);
+    v_member public.user_conversation;
+    v_message public.messages;
+    v_root public.messages;
+begin
+    update public.user_conversation
+    set last_read_seq = v_next.last_seq, last_delivered_seq = v_next.last_seq,
+        read_system_count = v_next.system_count, last_sent_at = v_next.last_activity_at
+    where conversation_id = p_conversation.id and user_id = p_user_id
+    returning * into v_member;
+    if p_draft ->> 'reply_to' is not null then
+        perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
+    end if;
+    if p_draft ->> 'thread_id' is not null then
+        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
+        if v_root.thread_id is not null then  -- a reply: its thread is meant
+            v_root := public.chat_find_message(v_root.thread_id, v_member);
+        end if;
+    end if;
+    insert into public.messages (
+        conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
+        reply_to, thread_id, mentions, custom
+    )
+    values (
+        p_conversation.id, p_user_id, p_draft ->> 'message', p_draft ->> 'client_id', v_next.last_seq, v_next.version,
+        v_next.last_activity_at, v_next.system_count, (p_draft ->> 'reply_to')::uuid, v_root.id,
+        public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
+    )
+    returning * into v_message;
+    if v_root.id is not null then
+        update public.messages
+        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
+        where id = v_root.id;
+    end if;
+    perform public.chat_note_mentions(v_message);
+    return v_message;
+end $$;
+
+-- p_conversation is shown as it was when the message was new: who repeats a send knows no later one. `thread` is what
+-- its root has become, null for a message of no thread.
+create or replace function public.chat_sent_message_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations, p_member public.user_conversation
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_message_json(p_message, p_author, p_member),
+        json_build_object(
+            'thread', case when p_message.thread_id is not null then public.chat_thread_json(p_message.thread_id) end,
+            'conversations', json_build_object(
+                'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
+                'created_at', public.chat_time(p_conversation.created_at),
+                'version', p_message.version, 'last_seq', p_message.seq
+            )
+        )
+    )
+$$;
+
+-- What a thread's root says of its replies; null when the root is gone.
+create or replace function public.chat_thread_json(p_thread_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+        )
+        from public.messages where id = p_thread_id
+    );
+end $$;
+
+create or replace function public.chat_repeated_send_json(
+    p_message public.messages, p_author public.users, p_conversation public.conversations
+) returns json
+language sql stable
+as $$
+    select public.chat_change_json(
+        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
+        public.chat_sent_message_json(p_message, p_author, p_conversation, null)
+    )
+$$;
+
