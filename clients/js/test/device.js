@@ -16,6 +16,20 @@ const chat = createChat({
   onError: (error) => errors.push(String(error)),
 });
 
+// A bad line: events overtake each other, come late, or come twice.
+let late = 0;
+if (options.unruly) {
+  const deliver = chat.socket.onevent.bind(chat.socket);
+  chat.socket.onevent = (packet) => {
+    const { data } = packet;
+    const chance = Math.random();
+    if (chance < 0.6) deliver(packet);
+    if (chance < 0.5) return;
+    late++;
+    setTimeout(() => (late--, deliver({ ...packet, data })), Math.random() * 400);
+  };
+}
+
 const until = async (holds, seconds = 15) => {
   const deadline = Date.now() + seconds * 1000;
   while (!holds()) {
@@ -26,7 +40,7 @@ const until = async (holds, seconds = 15) => {
 const isQuiet = () => {
   const { status, needs_sync, outbox, optimistic } = chat.state();
   const isSent = outbox.every((letter) => letter.status === "failed");
-  return status === "live" && !needs_sync && isSent && !optimistic.length && !gaps(chat.state()).length;
+  return status === "live" && !late && !needs_sync && isSent && !optimistic.length && !gaps(chat.state()).length;
 };
 
 const actions = {
@@ -47,6 +61,13 @@ const actions = {
   state: () => chat.state(),
   cut: () => (chat.socket.io.engine.close(), null),
   connect: (token) => (token && (tokens = undefined), chat.connect(token), null),
+  // How far everybody has read, in all conversations.
+  async receipts() {
+    const closing = Object.keys(chat.state().conversations).map((id) => chat.open(id));
+    await until(() => Object.values(chat.state().conversations).every((each) => !each.receipts_stale));
+    closing.forEach((close) => close());
+    return chat.state().conversations;
+  },
   errors: () => errors.splice(0),
   listen: (name) => (chat.on(name, (data) => heard.push([name, data])), null),
   heard: () => heard.splice(0),
