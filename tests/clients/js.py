@@ -20,7 +20,9 @@ class JsClient(Program):
 
     def call(self, name: str, *data: Any) -> Any:
         """Return what the method returns; an error of the server as `{"failed": code}`."""
-        return super().call(name, *data)
+        answer = super().call(name, *data)
+        assert name not in ("settle", "status", "until") or not isinstance(answer, dict), answer
+        return answer
 
     def texts(self, conversation_id: str) -> list[str]:
         return [each["message"] for each in self.call("messages", conversation_id)]

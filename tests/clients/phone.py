@@ -13,7 +13,7 @@ Json = dict[str, Any]
 
 
 class JsPhone(Phone):
-    """A device with the library. It sends, syncs and closes gaps by itself; the machine only tells it what its user does."""
+    """A device with the library. It sends, syncs and closes gaps by itself."""
 
     def __init__(self, server: Server, user: Json, page: int = 50) -> None:
         self._files = tempfile.TemporaryDirectory()
@@ -37,7 +37,7 @@ class JsPhone(Phone):
             self.socket = None
 
     def come_back(self, by_http: bool = False, by_cursor: bool = False) -> None:
-        """Connect again; where the others sync by HTTP, the app was ended meanwhile and starts with what it has kept."""
+        """Connect again; where others sync by HTTP, the app was ended and starts with what it has kept."""
         if by_http:
             self.client.call("save")
             self.client.kill()

@@ -29,9 +29,9 @@ def test_two_devices_show_what_is_sent(shared_server: Server, js: Start) -> None
     for phone in phones:
         assert phone.call("status", "live") is None
     opened = phones[0].call("createConversation", "Tea", [bob["id"]])
-    client_id = phones[0].call("send", opened["id"], "hi")
-    (shown,) = phones[0].call("messages", opened["id"])  # at once
-    assert (shown["message"], shown["status"], shown["key"]) == ("hi", "sending", client_id)
+    (shown,) = phones[0].call("sendAndShow", opened["id"], "hi")  # at once
+    assert (shown["message"], shown["status"]) == ("hi", "sending")
+    client_id = shown["client_id"]
     for phone in phones:
         (shown,) = phone.call("until", opened["id"], 1)
         assert (shown["message"], shown["status"], shown["key"]) == ("hi", "sent", client_id)

@@ -521,7 +521,7 @@ function createOutbox(core, connection, saved) {
   const busy = /* @__PURE__ */ new Set();
   const timers = /* @__PURE__ */ new Set();
   const failures = /* @__PURE__ */ new Map();
-  let pausedUntil = 0;
+  let isPaused = false;
   const letter = (clientId) => core.state().outbox.find((each) => each.client_id === clientId);
   const update2 = (changed2) => core.dispatch({ type: "letter", letter: changed2 });
   function later(milliseconds, then) {
@@ -532,7 +532,7 @@ function createOutbox(core, connection, saved) {
     timers.add(timer);
   }
   function pump() {
-    if (!connection.isOpen() || Date.now() < pausedUntil) return;
+    if (!connection.isOpen() || isPaused) return;
     for (const each of core.state().outbox) {
       if (each.status !== "waiting" || busy.has(each.conversation_id)) continue;
       busy.add(each.conversation_id);
@@ -574,8 +574,13 @@ function createOutbox(core, connection, saved) {
     const count = failures.get(each.client_id) ?? 0;
     failures.set(each.client_id, count + 1);
     const wait = (error.retryAfter ?? 0) * 1e3 || backoff(count);
-    if (error.code !== "slow_mode" && error.retryAfter) pausedUntil = Date.now() + wait;
-    return wait;
+    if (!error.retryAfter || error.code === "slow_mode") return wait;
+    isPaused = true;
+    later(wait, () => {
+      isPaused = false;
+      pump();
+    });
+    return 0;
   }
   function send(conversationId, message) {
     const client_id = newId();
@@ -604,7 +609,7 @@ function createOutbox(core, connection, saved) {
       timers.forEach(clearTimeout);
       timers.clear();
       busy.clear();
-      pausedUntil = 0;
+      isPaused = false;
     }
   };
 }

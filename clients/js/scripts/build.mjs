@@ -3,6 +3,7 @@
 import { build } from "esbuild";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
+import { gzipSync } from "node:zlib";
 
 const root = new URL("..", import.meta.url).pathname;
 const check = process.argv.includes("--check");
@@ -27,5 +28,6 @@ for (const [name, options] of Object.entries(bundles)) {
 }
 
 const { outputFiles } = await build({ ...common, ...bundles["chat.js"], minify: true });
-console.log(`library alone, minified: ${outputFiles[0].contents.length} bytes`);
+const { contents } = outputFiles[0];
+console.log(`library alone, minified: ${contents.length} bytes; compressed by gzip: ${gzipSync(contents).length} bytes`);
 process.exit(stale ? 1 : 0);

@@ -1,6 +1,6 @@
 // Writes src/schema.ts, the types of everything on the wire, from the documents that the server answers with:
 //   node scripts/types.mjs openapi.json asyncapi.json [--check]
-// `make client-types` makes the documents and calls this. With --check nothing is written; a stale file is exit code 1.
+// `make client` makes the documents and calls this. With --check nothing is written; a stale file is exit code 1.
 import { readFileSync, writeFileSync } from "node:fs";
 
 const [openapi, asyncapi, option] = process.argv.slice(2);
@@ -52,13 +52,13 @@ const events = Object.entries(socket.components.messages)
   .filter(([key]) => key.startsWith("server."))
   .map(([, message]) => `  /** ${message.summary} */\n  ${message.name}: ${type(message.payload)};\n`);
 const text = [
-  "// Made from /openapi.json and /asyncapi.json by scripts/types.mjs (`make client-types`); do not edit.",
+  "// Made from /openapi.json and /asyncapi.json by scripts/types.mjs (`make client`); do not edit.",
   ...Object.entries(schemas).sort(([a], [b]) => (a < b ? -1 : 1)).map(declaration),
   `/** What the server sends, by the name of the event. */\nexport interface ServerEvents {\n${events.sort().join("")}}`,
 ].join("\n\n");
 
 if (option !== "--check") writeFileSync(target, `${text}\n`);
 else if (readFileSync(target, "utf8") !== `${text}\n`) {
-  console.error("clients/js/src/schema.ts is stale: `make client-types` makes it anew.");
+  console.error("clients/js/src/schema.ts is stale: `make client` makes it anew.");
   process.exit(1);
 }

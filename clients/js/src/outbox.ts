@@ -20,7 +20,7 @@ export function createOutbox(core: Core, connection: Connection, saved: () => Pr
   const busy = new Set<string>(); // conversations of which one message is under way, or must wait
   const timers = new Set<ReturnType<typeof setTimeout>>();
   const failures = new Map<string, number>();
-  let pausedUntil = 0;
+  let isPaused = false; // the server has said when to go on
 
   const letter = (clientId: string) => core.state().outbox.find((each) => each.client_id === clientId);
   const update = (changed: Letter) => core.dispatch({ type: "letter", letter: changed });
@@ -34,7 +34,7 @@ export function createOutbox(core: Core, connection: Connection, saved: () => Pr
   }
 
   function pump() {
-    if (!connection.isOpen() || Date.now() < pausedUntil) return;
+    if (!connection.isOpen() || isPaused) return;
     for (const each of core.state().outbox) {
       if (each.status !== "waiting" || busy.has(each.conversation_id)) continue;
       busy.add(each.conversation_id);
@@ -80,8 +80,13 @@ export function createOutbox(core: Core, connection: Connection, saved: () => Pr
     const count = failures.get(each.client_id) ?? 0;
     failures.set(each.client_id, count + 1);
     const wait = (error.retryAfter ?? 0) * 1000 || backoff(count);
-    if (error.code !== "slow_mode" && error.retryAfter) pausedUntil = Date.now() + wait; // of the user, or of all
-    return wait;
+    if (!error.retryAfter || error.code === "slow_mode") return wait; // that is of this conversation alone
+    isPaused = true;
+    later(wait, () => {
+      isPaused = false;
+      pump();
+    });
+    return 0;
   }
 
   function send(conversationId: string, message: string | Draft): string {
@@ -113,7 +118,7 @@ export function createOutbox(core: Core, connection: Connection, saved: () => Pr
       timers.forEach(clearTimeout);
       timers.clear();
       busy.clear();
-      pausedUntil = 0;
+      isPaused = false;
     },
   };
 }

@@ -1,4 +1,4 @@
-// Made from /openapi.json and /asyncapi.json by scripts/types.mjs (`make client-types`); do not edit.
+// Made from /openapi.json and /asyncapi.json by scripts/types.mjs (`make client`); do not edit.
 
 export interface Author {
   id: string;

@@ -53,7 +53,7 @@ const actions = {
     await until(isQuiet);
     return null;
   },
-  shown: (id) => chat.messages(id),
+  sendAndShow: (id, text) => (chat.send(id, text), chat.messages(id)),
   until: (id, count) => until(() => chat.messages(id).filter((each) => each.status === "sent").length >= count).then(() => chat.messages(id)),
   conversations: () => chat.conversations(),
   conversation: (id) => chat.state().conversations[id] ?? null,
