@@ -69,7 +69,8 @@ function updateRoot(conversation, thread, version) {
   const root = thread && findMessage(conversation, thread.id);
   if (!thread) return conversation;
   if (!root) return { ...conversation, changed_below: Math.max(conversation.changed_below, version) };
-  const { reply_count, last_reply_at } = thread;
+  const { reply_count } = thread;
+  const last_reply_at = root.deleted_at ? null : thread.last_reply_at;
   return put(conversation, { ...root, reply_count, last_reply_at, version }, void 0);
 }
 function react(message, emoji, userId, added, count, me) {
@@ -302,6 +303,7 @@ var emptyState = {
   typing: {},
   presence: {},
   needs_sync: false,
+  syncing: false,
   touched: {}
 };
 function reduce(state, action) {
@@ -313,9 +315,9 @@ function reduce(state, action) {
     case "signedOut":
       return { ...emptyState, status: "offline" };
     case "syncAsked":
-      return { ...state, needs_sync: false, touched: {} };
+      return { ...state, needs_sync: false, syncing: true, touched: {} };
     case "synced":
-      return prune(withAnswer(state, action.answer));
+      return prune(withAnswer({ ...state, syncing: false }, action.answer));
     case "cursorLost":
       return { ...state, cursor: null, needs_sync: true };
     case "event":
@@ -328,8 +330,8 @@ function reduce(state, action) {
       return update(state, action.conversation_id, (known2) => withReceipts(known2, action.receipts));
     case "read":
       return touch(update(state, action.conversation_id, (known2) => movedOwn(known2, action.read_seq, action.read_seq)), action.conversation_id);
-    case "settings":
-      return { ...update(state, action.conversation_id, (known2) => withAbout(known2, action.settings)), needs_sync: true };
+    case "stale":
+      return { ...state, needs_sync: true };
     case "expired":
       return { ...state, typing: stillTyping(state, action.at) };
     case "letter":
@@ -387,6 +389,8 @@ function withEvent(state, name, data, at) {
       return leave(state, id, data.version);
     case "receipt":
       return withReceipt(state, data);
+    case "conversationSettings":
+      return { ...update(state, id, (known2) => withSettings(known2, data)), needs_sync: state.needs_sync || state.syncing };
     case "typing":
       return withTyping(state, id, data, at);
     case "presence":
@@ -421,6 +425,8 @@ function leave(state, id, version) {
 function withReceipt(state, { conversation_id, user_id, read_seq, delivered_seq }) {
   const next = update(state, conversation_id, (known2) => movePointers(known2, user_id, read_seq, delivered_seq));
   if (user_id !== state.me?.id) return next;
+  const last_read_seq = state.conversations[conversation_id]?.about.last_read_seq ?? 0;
+  if (read_seq < last_read_seq) return { ...next, needs_sync: true };
   return touch(update(next, conversation_id, (known2) => movedOwn(known2, read_seq, delivered_seq)), conversation_id);
 }
 function withReceipts(conversation, receipts) {
@@ -428,9 +434,8 @@ function withReceipts(conversation, receipts) {
   for (const each of receipts) next = movePointers(next, each.user_id, each.read_seq, each.delivered_seq);
   return { ...next, receipts_stale: false };
 }
-function withAbout(conversation, settings) {
-  const { conversation_id, user_id, id, version, last_seq, ...rest } = settings;
-  return { ...conversation, about: { ...conversation.about, ...rest } };
+function withSettings(conversation, { pinned, archived, muted_until }) {
+  return { ...conversation, about: { ...conversation.about, pinned, archived, muted_until } };
 }
 function withTyping(state, id, data, at) {
   const { [data.user_id]: known2, ...others } = state.typing[id] ?? {};
@@ -1302,9 +1307,9 @@ function createChat(given) {
     event("newConversation", { conversation_id: conversation.id, ...conversation });
     return conversation;
   }
-  async function settle(conversation_id, asked, settings) {
-    const { body } = await asked;
-    core.dispatch({ type: "settings", conversation_id, settings: settings(body) });
+  async function settle(asked) {
+    await asked;
+    core.dispatch({ type: "stale" });
   }
   async function goes(id, name, where) {
     await request("DELETE", where);
@@ -1365,10 +1370,13 @@ function createChat(given) {
       const { body } = await request("PATCH", path(id), { body: changes });
       event("conversationUpdated", { ...body, conversation_id: id });
     },
-    updateSettings: (id, settings) => settle(id, request("PATCH", path(id, "/settings"), { body: settings }), (body) => body),
-    markUnread: (id, fromSeq) => settle(id, request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } }), () => ({})),
-    addMembers: (id, ids) => settle(id, request("POST", path(id, "/participants"), { body: { participant_ids: ids } }), () => ({})),
-    removeMember: (id, userId) => settle(id, request("DELETE", path(id, `/participants/${userId}`)), () => ({})),
+    async updateSettings(id, settings) {
+      const { body } = await request("PATCH", path(id, "/settings"), { body: settings });
+      event("conversationSettings", { ...body, conversation_id: id });
+    },
+    markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
+    addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
+    removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
     leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {

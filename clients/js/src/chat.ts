@@ -124,9 +124,10 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
     return conversation;
   }
 
-  async function settle(conversation_id: string, asked: Promise<{ body: any }>, settings: (body: any) => object) {
-    const { body } = await asked;
-    core.dispatch({ type: "settings", conversation_id, settings: settings(body) });
+  /** Make a request whose outcome a sync brings. */
+  async function settle(asked: Promise<unknown>) {
+    await asked;
+    core.dispatch({ type: "stale" });
   }
 
   async function goes(id: string, name: string, where: string) {
@@ -189,10 +190,13 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
       const { body } = await request("PATCH", path(id), { body: changes });
       event("conversationUpdated", { ...body, conversation_id: id });
     },
-    updateSettings: (id, settings) => settle(id, request("PATCH", path(id, "/settings"), { body: settings }), (body) => body),
-    markUnread: (id, fromSeq) => settle(id, request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } }), () => ({})),
-    addMembers: (id, ids) => settle(id, request("POST", path(id, "/participants"), { body: { participant_ids: ids } }), () => ({})),
-    removeMember: (id, userId) => settle(id, request("DELETE", path(id, `/participants/${userId}`)), () => ({})),
+    async updateSettings(id, settings) {
+      const { body } = await request("PATCH", path(id, "/settings"), { body: settings });
+      event("conversationSettings", { ...body, conversation_id: id });
+    },
+    markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
+    addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
+    removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
     leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {

@@ -89,7 +89,8 @@ export function updateRoot(conversation: Conversation, thread: Thread, version: 
   const root = thread && findMessage(conversation, thread.id);
   if (!thread) return conversation;
   if (!root) return { ...conversation, changed_below: Math.max(conversation.changed_below, version) };
-  const { reply_count, last_reply_at } = thread;
+  const { reply_count } = thread;
+  const last_reply_at = root.deleted_at ? null : thread.last_reply_at;
   return put(conversation, { ...root, reply_count, last_reply_at, version }, undefined);
 }
 

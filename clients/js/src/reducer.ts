@@ -10,13 +10,13 @@ export type Action =
   | { type: "syncAsked" }
   | { type: "synced"; answer: SyncAnswer }
   | { type: "cursorLost" }
+  | { type: "stale" }
   | { type: "signedOut" }
   | { type: "event"; name: string; data: any; at: number }
   | { type: "page"; conversation_id: string; messages: Message[]; has_older: boolean; before_seq: number; asked: number }
   | { type: "extras"; conversation_id: string; messages: Message[]; asked: number }
   | { type: "receipts"; conversation_id: string; receipts: Receipt[] }
   | { type: "read"; conversation_id: string; read_seq: number }
-  | { type: "settings"; conversation_id: string; settings: object }
   | { type: "expired"; at: number }
   | { type: "letter"; letter: Letter }
   | { type: "letterGone"; client_id: string }
@@ -35,6 +35,7 @@ export const emptyState: State = {
   typing: {},
   presence: {},
   needs_sync: false,
+  syncing: false,
   touched: {},
 };
 
@@ -47,9 +48,9 @@ export function reduce(state: State, action: Action): State {
     case "signedOut":
       return { ...emptyState, status: "offline" };
     case "syncAsked":
-      return { ...state, needs_sync: false, touched: {} };
+      return { ...state, needs_sync: false, syncing: true, touched: {} };
     case "synced":
-      return outbox.prune(withAnswer(state, action.answer));
+      return outbox.prune(withAnswer({ ...state, syncing: false }, action.answer));
     case "cursorLost":
       return { ...state, cursor: null, needs_sync: true };
     case "event":
@@ -62,9 +63,8 @@ export function reduce(state: State, action: Action): State {
       return update(state, action.conversation_id, (known) => withReceipts(known, action.receipts));
     case "read":
       return touch(update(state, action.conversation_id, (known) => movedOwn(known, action.read_seq, action.read_seq)), action.conversation_id);
-    case "settings":
-      // A sync that is under way may have been answered before: one more sees to it.
-      return { ...update(state, action.conversation_id, (known) => withAbout(known, action.settings)), needs_sync: true };
+    case "stale":
+      return { ...state, needs_sync: true };
     case "expired":
       return { ...state, typing: stillTyping(state, action.at) };
     case "letter":
@@ -128,6 +128,9 @@ function withEvent(state: State, name: string, data: any, at: number): State {
       return leave(state, id, data.version);
     case "receipt":
       return withReceipt(state, data);
+    case "conversationSettings":
+      // A sync that is under way may have been answered before it: one more sees to that.
+      return { ...update(state, id, (known) => withSettings(known, data)), needs_sync: state.needs_sync || state.syncing };
     case "typing":
       return withTyping(state, id, data, at);
     case "presence":
@@ -166,6 +169,8 @@ function leave(state: State, id: string, version: number): State {
 function withReceipt(state: State, { conversation_id, user_id, read_seq, delivered_seq }: Receipt): State {
   const next = update(state, conversation_id, (known) => movePointers(known, user_id, read_seq, delivered_seq));
   if (user_id !== state.me?.id) return next;
+  const last_read_seq = state.conversations[conversation_id]?.about.last_read_seq ?? 0;
+  if (read_seq < last_read_seq) return { ...next, needs_sync: true }; // late, or marked unread: a sync knows
   return touch(update(next, conversation_id, (known) => movedOwn(known, read_seq, delivered_seq)), conversation_id);
 }
 
@@ -175,9 +180,8 @@ function withReceipts(conversation: Conversation, receipts: Receipt[]): Conversa
   return { ...next, receipts_stale: false };
 }
 
-function withAbout(conversation: Conversation, settings: object): Conversation {
-  const { conversation_id, user_id, id, version, last_seq, ...rest } = settings as any;
-  return { ...conversation, about: { ...conversation.about, ...rest } };
+function withSettings(conversation: Conversation, { pinned, archived, muted_until }: any): Conversation {
+  return { ...conversation, about: { ...conversation.about, pinned, archived, muted_until } };
 }
 
 function withTyping(state: State, id: string, data: { user_id: string; is_typing: boolean; expires_in?: number }, at: number): State {

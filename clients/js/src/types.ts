@@ -103,7 +103,9 @@ export interface State {
   presence: Readonly<Record<string, { online: boolean; last_seen_at: string | null }>>;
   /** Something is missing that only a sync brings. */
   needs_sync: boolean;
-  /** Conversations that were heard of, or whose own pointers moved, while a sync is under way: its answer may be older. */
+  /** A sync is under way: its answer may be older than what is heard meanwhile. */
+  syncing: boolean;
+  /** Conversations that were heard of, or whose own pointers moved, meanwhile. */
   touched: Readonly<Record<string, true>>;
 }
 

@@ -161,7 +161,16 @@ test("own pointers: reading counts anew, and an answer from before does not take
   const older = synced([whole([], { version: 4, last_seq: 3, unread_count: 3 })]);
   const state = after(three, { type: "syncAsked" }, read, older);
   assert.deepEqual([known(state).about.last_read_seq, known(state).about.unread_count], [2, 1]);
-  assert.equal(known(after(three, read, { type: "syncAsked" }, older)).about.unread_count, 3); // marked unread elsewhere
+  const back = after(three, read, event("receipt", { user_id: ME, read_seq: 0, delivered_seq: 2 })); // marked unread elsewhere
+  assert.deepEqual([known(back).about.last_read_seq, back.needs_sync], [2, true]);
+  assert.equal(known(after(three, read, { type: "syncAsked" }, older)).about.unread_count, 3);
+});
+
+test("own settings have no version", () => {
+  const settings = event("conversationSettings", { pinned: true, archived: false, muted_until: null });
+  const state = after(three, settings);
+  assert.deepEqual([known(state).about.pinned, known(state).version, state.needs_sync], [true, 4, false]);
+  assert.equal(after(three, { type: "syncAsked" }, settings, synced([])).needs_sync, true);
 });
 
 test("a system message is unread for nobody, a text brings an archived conversation back", () => {
