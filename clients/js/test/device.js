@@ -54,6 +54,12 @@ const actions = {
     return null;
   },
   sendAndShow: (id, text) => (chat.send(id, text), chat.messages(id)),
+  // What is shown while the answer is on its way.
+  tryAndShow(id, name, ...data) {
+    chat[name](...data).catch(() => {});
+    return chat.messages(id);
+  },
+  uploadText: (name, text) => chat.upload(new Blob([text], { type: "text/plain" }), name),
   until: (id, count) => until(() => chat.messages(id).filter((each) => each.status === "sent").length >= count).then(() => chat.messages(id)),
   conversations: () => chat.conversations(),
   conversation: (id) => chat.state().conversations[id] ?? null,
