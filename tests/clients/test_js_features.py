@@ -204,7 +204,7 @@ def test_a_direct_conversation_is_one_for_both(talk: Talk) -> None:
         wait_until(lambda device=device: device.call("conversation", opened["id"]) is not None)  # type: ignore[misc]
 
 
-@needs("/messages/{message_id}/thread")
+@needs("/messages/{message_id}/thread", "/messages/{message_id}")
 def test_a_thread_is_shown_also_where_its_beginning_is_not(talk: Talk) -> None:
     root = talk.shown(talk.phone)
     for number in range(3):
