@@ -17,7 +17,8 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
@@ -41,7 +42,7 @@ class World:
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
         path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.message = self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"]
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
@@ -63,12 +64,14 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says.
+    `is_public` is what the tests expect, whatever the route's policy says. `acts_for`: only this user may; other members
+    get 403 not_allowed.
     """
 
     content: Callable[[World], Content] = lambda world: {}
     names: str | None = None
     is_public: bool = False
+    acts_for: str | None = None
 
 
 CALLS: dict[str, Call] = {
@@ -88,6 +91,18 @@ CALLS: dict[str, Call] = {
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "edits.get_message": Call(names="user_id"),
+    "edits.edit_message": Call(
+        lambda world: {"message": MESSAGE, "mentions": [], "attachments": [], "custom": {}}, "user_id", acts_for="ann"
+    ),
+    "edits.delete_message": Call(names="user_id", acts_for="ann"),
+    "edits.list_message_edits": Call(lambda world: {"limit": 10}, "user_id"),
+    "reactions.add_reaction": Call(names="user_id"),
+    "reactions.remove_reaction": Call(names="user_id"),
+    "reactions.list_reactions": Call(lambda world: {"emoji": "👍", "limit": 10}, "user_id"),
+    "pins.pin_message": Call(names="user_id", acts_for="ann"),
+    "pins.unpin_message": Call(names="user_id", acts_for="ann"),
+    "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -112,6 +127,12 @@ class Route(NamedTuple):
     def has_conversation(self) -> bool:
         return "<id:conversation_id>" in self.path
 
+    @property
+    def hides(self) -> str | None:
+        """What is not found by who is no member: the noun in the path."""
+        found = re.search("<id:(conversation|message)_id>", self.path)
+        return found and f"{found[1]}_not_found"
+
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
         names = {self.call.names: named or world.ann} if self.call.names else {}
@@ -129,6 +150,7 @@ class Route(NamedTuple):
     def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
         """Make a request to the route."""
         path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
+        path = path.replace("<id:message_id>", world.message).replace("<emoji>", "👍")
         with world.client.open(
             path.replace("<path:filename>", "index.html"), method=self.method, **options
         ) as response:
@@ -164,6 +186,10 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case Emoji():
+            return False
+        case Custom():
+            return isinstance(value, dict)
         case Id() | Time():
             return (name, value) == ("last_message_date", "")
         case Text():
