@@ -4,6 +4,7 @@ It feeds the access matrix, the tests of bad input and bad bodies, and those of 
 read is taken from the app, so that no new field can be forgotten.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -181,6 +182,10 @@ QUERIES = [route for route in ROUTES if route.location == "query"]
 PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
 
 
+#: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
+NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+
+
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     """Whether the contract lets a field have this value; none of the values is the id of anything."""
     if value is None:
@@ -189,7 +194,7 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
         case Emoji():
             return False
         case Custom():
-            return isinstance(value, dict)
+            return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Id() | Time():
             return (name, value) == ("last_message_date", "")
         case Text():
