@@ -804,7 +804,7 @@ end $step$;
 commit;
 
 
--- >>> functions 6500a03bacd3961f
+-- >>> functions e9a710e64ac971a4
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1310,7 +1310,7 @@ begin
     select jsonb_agg(attachment order by place) into v_kept
     from jsonb_array_elements(p_attachments) with ordinality as each (attachment, place)
     where p_ids ? (attachment ->> 'id');
-    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as id) then
+    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as listed (id)) then
         raise exception using errcode = 'PT404', message = 'attachment_not_found';
     end if;
     return v_kept;
@@ -1757,7 +1757,7 @@ begin
     return (
         select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
         where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
@@ -3148,7 +3148,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '6500a03bacd3961f', oldest_code = 1;
+update public.chat_schema set functions_hash = 'e9a710e64ac971a4', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -194,7 +194,7 @@ begin
     select jsonb_agg(attachment order by place) into v_kept
     from jsonb_array_elements(p_attachments) with ordinality as each (attachment, place)
     where p_ids ? (attachment ->> 'id');
-    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as id) then
+    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as listed (id)) then
         raise exception using errcode = 'PT404', message = 'attachment_not_found';
     end if;
     return v_kept;
