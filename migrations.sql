@@ -804,7 +804,7 @@ end $step$;
 commit;
 
 
--- >>> functions e9a710e64ac971a4
+-- >>> functions 2b43e1a43b8b6033
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1144,8 +1144,11 @@ as $$
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     select m.* into member
-    from public.messages as found join public.user_conversation as m using (conversation_id)
-    where found.id = p_message_id and m.user_id = p_user_id;
+    from public.messages as t join public.user_conversation as m using (conversation_id)
+    where t.id = p_message_id and m.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
     message := public.chat_find_message(p_message_id, member);
 end $$;
 
@@ -3148,7 +3151,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'e9a710e64ac971a4', oldest_code = 1;
+update public.chat_schema set functions_hash = '2b43e1a43b8b6033', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

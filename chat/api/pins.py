@@ -7,12 +7,13 @@ from flask import Response
 from ..actions import pins
 from ..auth import Caller
 from ..policy import announces, budget, raises
+from ..schemas.fields import Id, Time
 from ..schemas.messages import MessageSchema
 from ..schemas.reactions import ListPinsSchema, PinSchema
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .cursors import make_cursor, parse_cursor
 
 blueprint = Blueprint("pins", __name__, description="Pin messages in their conversation.")
 
@@ -46,5 +47,7 @@ def unpin_message(caller: Caller, message_id: str) -> Response:
 @budget("default")
 def list_pins(caller: Caller, query: dict[str, Any], conversation_id: str) -> Response:
     """List the pinned messages, the newest pin first. A page ends early after 2 MiB; `Link` leads to the next one."""
-    page = storage.list_pins(caller, conversation_id, query["limit"], *parse_before(query))
-    return answer_page(page, next_link(page.info["next"]))
+    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
+    page = storage.list_pins(caller, conversation_id, query["limit"], *cursor)
+    following = page.info["next"]
+    return answer_page(page, {"next": {"before": make_cursor(*following.values())} if following else None})

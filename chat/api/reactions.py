@@ -9,12 +9,13 @@ from ..actions import reactions
 from ..auth import Caller
 from ..errors import ValidationFailed, flatten
 from ..policy import announces, budget, raises
+from ..schemas.fields import Id, Time
 from ..schemas.messages import MessageSchema
 from ..schemas.reactions import Emoji, ListReactionsSchema, ReactorSchema, ReactSchema
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .cursors import make_cursor, parse_cursor
 
 blueprint = Blueprint("reactions", __name__, description="React to messages.")
 
@@ -51,9 +52,11 @@ def remove_reaction(caller: Caller, message_id: str, emoji: str) -> Response:
 @budget("default")
 def list_reactions(caller: Caller, query: dict[str, Any], message_id: str) -> Response:
     """List who reacted to a message, with one emoji or with any, the newest first. `Link` leads to the next page."""
-    emoji = query.get("emoji")
-    page = storage.list_reactions(caller, message_id, emoji, query["limit"], *parse_before(query))
-    return answer_page(page, next_link(page.info["next"], **({"emoji": emoji} if emoji else {})))
+    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
+    page = storage.list_reactions(caller, message_id, query.get("emoji"), query["limit"], *cursor)
+    following = page.info["next"]
+    kept = {name: query[name] for name in ("emoji",) if name in query}
+    return answer_page(page, {"next": {"before": make_cursor(*following.values()), **kept} if following else None})
 
 
 def _checked(emoji: str) -> str:

@@ -28,8 +28,11 @@ as $$
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     select m.* into member
-    from public.messages as found join public.user_conversation as m using (conversation_id)
-    where found.id = p_message_id and m.user_id = p_user_id;
+    from public.messages as t join public.user_conversation as m using (conversation_id)
+    where t.id = p_message_id and m.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
     message := public.chat_find_message(p_message_id, member);
 end $$;
 
