@@ -82,6 +82,20 @@ class JsPhone(Phone):
             path = f"/conversations/{conversation_id}/receipts"
             self.api.request("PUT", path, {"user_id": self.me, **pointers})
 
+    def change(self, conversation_id: str, place: int, how: str, text: str) -> None:
+        """Do something to one of the messages; what may not be done is refused, and taken back."""
+        shown = [each for each in self.client.call("messages", conversation_id) if each["status"] == "sent"]
+        if not shown:
+            return
+        message = shown[place % len(shown)]
+        if how in ("reply_to", "thread_id"):
+            self.client.call("send", conversation_id, {"message": text, how: message["id"]})
+            return
+        more = {"edit": [text], "remove": [], "react": ["👍"], "unreact": ["👍", False], "smile": ["🙂"]}[how]
+        method = "react" if how in ("unreact", "smile") else how
+        answer = self.client.call(method, message, *more)
+        assert answer.get("failed") in (None, "not_allowed", "message_not_found", "version_conflict"), answer
+
     # what it shows
 
     def shown_messages(self) -> list[Json]:
@@ -90,7 +104,7 @@ class JsPhone(Phone):
             {
                 **{name: each[name] for name in (*ABOUT, "version", "last_seq")},
                 "messages": [
-                    {name: message[name] for name in MESSAGE}
+                    {**{name: message[name] for name in MESSAGE}, "reactions": as_for_all(message["reactions"])}
                     for message in self.client.call("messages", each["id"])
                     if message["seq"] >= known[each["id"]]["first_seq"]
                 ],
@@ -110,3 +124,8 @@ class JsPhone(Phone):
             }
             for id, each in known.items()
         }
+
+
+def as_for_all(reactions: list[Json]) -> list[Json]:
+    """Return reactions as events carry them."""
+    return [{name: value for name, value in each.items() if name != "me"} for each in reactions]

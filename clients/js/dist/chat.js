@@ -208,7 +208,10 @@ function synced(known2, answer, me, isTouched) {
   const isNewer = version >= next.version;
   if (answer.recovered === false) next = startAfresh(next, answer);
   else if (!known2) next = { ...next, first_seq: 1, has_older: false };
-  for (const message of answer.messages ?? []) next = put(next, message, me);
+  for (const message of answer.messages ?? []) {
+    next = put(next, message, me);
+    if (message.type !== "system") next = movePointers(next, message.user_id, message.seq, message.seq);
+  }
   if (isNewer) {
     const isWhole = answer.recovered !== void 0;
     next = { ...next, version: isWhole ? version : next.version };
@@ -1012,7 +1015,10 @@ function createPages(core, request) {
     } catch (error) {
       core.report(error);
     } finally {
-      setTimeout(() => asking.delete(conversation_id), 1e3);
+      setTimeout(() => {
+        asking.delete(conversation_id);
+        pages.refresh();
+      }, 1e3);
     }
   }
   const pages = {

@@ -141,7 +141,10 @@ export function synced(known: Conversation | undefined, answer: SyncedConversati
   const isNewer = version >= next.version; // otherwise events have told more since then
   if (answer.recovered === false) next = startAfresh(next, answer);
   else if (!known) next = { ...next, first_seq: 1, has_older: false }; // it is all there is
-  for (const message of answer.messages ?? []) next = put(next, message, me);
+  for (const message of answer.messages ?? []) {
+    next = put(next, message, me);
+    if (message.type !== "system") next = movePointers(next, message.user_id, message.seq, message.seq); // sending reads
+  }
   if (isNewer) {
     const isWhole = answer.recovered !== undefined;
     next = { ...next, version: isWhole ? version : next.version };

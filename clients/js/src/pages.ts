@@ -46,7 +46,10 @@ export function createPages(core: Core, request: Request): Pages {
     } catch (error) {
       core.report(error);
     } finally {
-      setTimeout(() => asking.delete(conversation_id), 1000); // not again and again what fails
+      setTimeout(() => {
+        asking.delete(conversation_id);
+        pages.refresh(); // out of date again meanwhile, or it failed
+      }, 1000);
     }
   }
 

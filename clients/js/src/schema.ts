@@ -44,6 +44,53 @@ export interface CreateUser {
   username: string;
 }
 
+export interface DeletedMessage {
+  id: string;
+  conversation_id: string;
+  user_id: string;
+  message: string;
+  created_at: string;
+  /** The message's number in its conversation: 1, 2, 3, … */
+  seq: number;
+  /** The conversation's version at the last change of this message. */
+  version: number;
+  client_id: string | null;
+  deleted_at: string | null;
+  users: Author;
+  type: "text" | "system";
+  edited_at: string | null;
+  /** The message that this one answers. */
+  reply_to: string | null;
+  quote: Quote | null;
+  /** The root of this reply's thread. */
+  thread_id: string | null;
+  /** The replies in the thread of this message. */
+  reply_count: number;
+  last_reply_at: string | null;
+  reactions: Array<Reaction>;
+  /** The members whom it mentions. */
+  mentions: Array<string>;
+  attachments: Array<Record<string, unknown>>;
+  pinned_at: string | null;
+  /** The app's own. */
+  custom: Record<string, unknown>;
+  thread: Thread | null;
+}
+
+export interface EditMessage {
+  message?: string;
+  /** Members to mention, besides those named `@[user_id]` in the text. */
+  mentions?: Array<string>;
+  /** Those to keep; the others are deleted. */
+  attachments?: Array<string>;
+  /** Merged with what is there: null removes a key (RFC 7396). */
+  custom?: Record<string, unknown>;
+  /** The `version` of the client's copy: 409 when text, mentions or custom were edited after it. */
+  version?: number;
+  /** The caller. Needed in open mode only; with a token it is the token's user. */
+  user_id?: string;
+}
+
 export interface Handshake {
   /** A token, as in `Authorization: Bearer <token>`. */
   token?: string;
@@ -154,6 +201,23 @@ export interface MessageConversation {
   last_seq: number;
 }
 
+export interface MessageDeletion {
+  id: string;
+  conversation_id: string;
+  seq: number;
+  version: number;
+  deleted_at: string;
+  thread: Thread | null;
+}
+
+export interface MessageEdit {
+  version: number;
+  message: string;
+  /** When this text was written. */
+  edited_at: string;
+  user_id: string;
+}
+
 export interface Participant {
   id: string;
   username: string;
@@ -163,6 +227,11 @@ export interface Participant {
   joined_at: string;
   /** The app's own. */
   custom: Record<string, unknown>;
+}
+
+export interface Pin {
+  /** The caller. Needed in open mode only; with a token it is the token's user. */
+  user_id?: string;
 }
 
 export interface Problem {
@@ -188,12 +257,36 @@ export interface Quote {
   deleted_at: string | null;
 }
 
+export interface React {
+  /** The caller. Needed in open mode only; with a token it is the token's user. */
+  user_id?: string;
+}
+
 export interface Reaction {
   emoji: string;
   count: number;
   /** The first 20 who gave it. */
   user_ids: Array<string>;
   me?: boolean;
+}
+
+export interface ReactionChange {
+  message_id: string;
+  conversation_id: string;
+  /** The message's. */
+  seq: number;
+  version: number;
+  emoji: string;
+  user_id: string;
+  added: boolean;
+  count: number;
+}
+
+export interface Reactor {
+  emoji: string;
+  user_id: string;
+  users: Author;
+  created_at: string;
 }
 
 export interface Receipt {
@@ -376,6 +469,39 @@ export interface UpdateReceipt {
   user_id?: string;
 }
 
+export interface UpdatedMessage {
+  id: string;
+  conversation_id: string;
+  user_id: string;
+  message: string;
+  created_at: string;
+  /** The message's number in its conversation: 1, 2, 3, … */
+  seq: number;
+  /** The conversation's version at the last change of this message. */
+  version: number;
+  client_id: string | null;
+  deleted_at: string | null;
+  users: Author;
+  type: "text" | "system";
+  edited_at: string | null;
+  /** The message that this one answers. */
+  reply_to: string | null;
+  quote: Quote | null;
+  /** The root of this reply's thread. */
+  thread_id: string | null;
+  /** The replies in the thread of this message. */
+  reply_count: number;
+  last_reply_at: string | null;
+  reactions: Array<Reaction>;
+  /** The members whom it mentions. */
+  mentions: Array<string>;
+  attachments: Array<Record<string, unknown>>;
+  pinned_at: string | null;
+  /** The app's own. */
+  custom: Record<string, unknown>;
+  from_version?: number;
+}
+
 export interface User {
   id: string;
   username: string;
@@ -395,8 +521,14 @@ export interface ServerEvents {
   newConversation: Conversation;
   /** A member has received or read: to the other members and the user's other devices, at most once a second. */
   receipt: Receipt;
+  /** A message was deleted: to the members, but the socket that acts. */
+  messageDeleted: MessageDeletion;
+  /** A message was edited, pinned or unpinned, or many reacted at once: to the members, but the socket that acts. */
+  messageUpdated: UpdatedMessage;
   /** A message was sent: to every session of the members but the sender's, or but the socket that sent it. */
   message: SentMessage;
+  /** Somebody reacted to a message, or took that back: to the members, but the socket that acts. */
+  reaction: ReactionChange;
   /** Something changed that this member may not see, since it is of before the member's time: take the number. */
   version: Version;
   /** The session's token expired or was revoked: to this session; the server disconnects after it. */

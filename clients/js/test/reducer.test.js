@@ -166,6 +166,12 @@ test("own pointers: reading counts anew, and an answer from before does not take
   assert.equal(known(after(three, read, { type: "syncAsked" }, older)).about.unread_count, 3);
 });
 
+test("who sends has read everything before it, also where a sync brings the message", () => {
+  const read = (state) => known(state).receipts[OTHER].read_seq;
+  assert.equal(read(after(three, event("message", message(4, 5)))), 4);
+  assert.equal(read(after(three, synced([whole([message(4, 5)])]))), 4);
+});
+
 test("own settings have no version", () => {
   const settings = event("conversationSettings", { pinned: true, archived: false, muted_until: null });
   const state = after(three, settings);
