@@ -683,7 +683,7 @@ create table public.chat_thread_members (
     thread_id uuid not null references public.messages (id) on delete cascade,
     user_id uuid not null,
     conversation_id uuid not null,
-    following boolean not null default true,
+    following boolean,                                             -- null: has read it, and never chose
     last_read_seq bigint not null default 0,
     primary key (thread_id, user_id)
 );
@@ -718,16 +718,19 @@ begin
         return;
     end if;
 
--- Messages to send later: p_draft as chat_send_message takes it. The job that sends one has its id.
+-- Messages to send later: draft as chat_send_message takes it. The job that sends one knows its id and send_at.
 create table public.chat_scheduled (
     id uuid primary key default gen_random_uuid(),
     conversation_id uuid not null references public.conversations (id) on delete cascade,
     user_id uuid not null,
     draft jsonb not null,
     send_at timestamptz not null,
+    failed text,                                                   -- the code of what forbade it at its time
     created_at timestamptz not null default now()
 );
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
+create unique index chat_scheduled_client_id on public.chat_scheduled (user_id, conversation_id, (draft ->> 'client_id'));
 
     insert into public.chat_schema (version) values (15)
     on conflict (only_row) do update set version = excluded.version;
@@ -801,7 +804,7 @@ end $step$;
 commit;
 
 
--- >>> functions e6563839e94cd34b
+-- >>> functions 9be4c7b558321ba6
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1382,38 +1385,112 @@ end $$;
 
 -- mentions ----------------------------------------------------------------------------------------------------------
 
--- The members of the conversation whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null
--- for nobody.
-create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
-language plpgsql stable set search_path = ''
+-- Whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null for nobody.
+create or replace function public.chat_named(p_draft jsonb) returns uuid[]
+language plpgsql immutable set search_path = ''
 as $$
 begin
-    if coalesce(p_draft -> 'mentions', '[]') = '[]' and strpos(p_draft ->> 'message', '@[') = 0 then
+    if coalesce(nullif(p_draft -> 'mentions', 'null'), '[]') = '[]' and coalesce(strpos(p_draft ->> 'message', '@['), 0) = 0 then
         return null;
     end if;
     return (
-        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
-        where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+        select array_agg(id order by id) from (
+            select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'mentions', 'null')) as id
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
             ) as named
-        )
+        ) as named (id)
     );
 end $$;
 
--- Remember whom a message mentions, in place of whom it mentioned before an edit.
+-- Those of them who are members of the conversation. Null for nobody.
+create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+begin
+    if v_named is null then
+        return null;
+    end if;
+    return (
+        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
+        where m.conversation_id = p_conversation_id and m.user_id = any (v_named)
+    );
+end $$;
+
+-- Remember whom a message mentions, in place of whom it mentioned before an edit. Nobody is told of a mention by someone
+-- who blocked them, or whom they blocked. Who is mentioned in a thread follows it, unless they chose not to.
 create or replace function public.chat_note_mentions(p_message public.messages) returns void
 language plpgsql set search_path = ''
 as $$
+declare
+    v_told uuid[];
 begin
+    delete from public.chat_mentions
+    where message_id = p_message.id and user_id <> all (coalesce(p_message.mentions, '{}'));
     if p_message.mentions is null then
         return;
     end if;
+    v_told := array(
+        select id from unnest(p_message.mentions) as id
+        where id <> p_message.user_id and not exists (
+            select from public.chat_blocks as b
+            where (b.user_id, b.blocked_user_id) in ((id, p_message.user_id), (p_message.user_id, id))
+        )
+        order by id
+    );
     insert into public.chat_mentions (message_id, user_id, conversation_id, seq, created_at)
-    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at
-    from unnest(p_message.mentions) as id where id <> p_message.user_id;
+    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at from unnest(v_told) as id
+    on conflict (message_id, user_id) do nothing;
+    if p_message.thread_id is not null then
+        perform public.chat_draw_into_thread(p_message.thread_id, p_message.conversation_id, v_told, p_message.seq - 1);
+    end if;
+end $$;
+
+-- A page of the messages that mention the user, newest first; p_before_at and p_before_id are the cursor. Only of
+-- conversations the user is in, without deleted ones and those of before the user's time.
+create or replace function public.chat_list_mentions(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select m.message, a.author, u.member, n.created_at, n.message_id
+        from public.chat_mentions as n
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = n.conversation_id and u.user_id = p_user_id and n.seq >= u.history_from limit 1
+        ) as u
+        cross join lateral (
+            select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
+        ) as m
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where n.user_id = p_user_id
+          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        order by n.created_at desc, n.message_id desc
+        limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_message_json(v_row.message, v_row.author, v_row.member);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.message_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
 end $$;
 
 
@@ -1890,6 +1967,234 @@ begin
 end $$;
 
 
+-- scheduled ---------------------------------------------------------------------------------------------------------
+
+-- A message to send later: a row with its draft, and a job that names the row and its time. Another time is another job;
+-- one whose time is not the row's any longer does nothing. The clock of the database decides.
+
+create or replace function public.chat_scheduled_json(p_scheduled public.chat_scheduled) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_scheduled.id, 'conversation_id', p_scheduled.conversation_id, 'user_id', p_scheduled.user_id,
+        'message', coalesce(p_scheduled.draft ->> 'message', ''), 'client_id', p_scheduled.draft -> 'client_id',
+        'reply_to', p_scheduled.draft -> 'reply_to', 'thread_id', p_scheduled.draft -> 'thread_id',
+        'mentions', coalesce(nullif(p_scheduled.draft -> 'mentions', 'null'), '[]'),
+        'attachments', coalesce(nullif(p_scheduled.draft -> 'attachments', 'null'), '[]'),
+        'custom', coalesce(nullif(p_scheduled.draft -> 'custom', 'null'), '{}'),
+        'send_at', public.chat_time(p_scheduled.send_at), 'created_at', public.chat_time(p_scheduled.created_at),
+        'failed', p_scheduled.failed
+    )
+$$;
+
+-- Raises 422 for a time that is past, or more than a year ahead.
+create or replace function public.chat_check_send_at(p_send_at timestamptz) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_send_at not between clock_timestamp() and clock_timestamp() + interval '1 year' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"send_at": ["Must be a time to come, within a year."]}';
+    end if;
+end $$;
+
+-- Raises 404 for messages that a draft answers and its sender cannot see.
+create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_draft ->> 'reply_to' is not null then
+        perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, p_member);
+    end if;
+    if p_draft ->> 'thread_id' is not null then
+        perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
+    end if;
+end $$;
+
+create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$
+    select public.chat_add_job(
+        'send_scheduled',
+        jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
+                           'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
+        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+    )
+$$;
+
+-- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
+create or replace function public.chat_schedule_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_scheduled public.chat_scheduled;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+    if found then
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_check_send_at(p_send_at);
+    perform public.chat_check_draft(p_draft, v_member);
+    if (select count(*) from public.chat_scheduled where user_id = p_user_id) >= 1000 then
+        raise exception using errcode = 'PT422', message = 'too_many_scheduled';
+    end if;
+    insert into public.chat_scheduled (conversation_id, user_id, draft, send_at)
+    values (p_conversation_id, p_user_id, p_draft, p_send_at)
+    on conflict (user_id, conversation_id, (draft ->> 'client_id')) do nothing
+    returning * into v_scheduled;
+    if not found then  -- scheduled by the same request, sent twice, in this moment
+        select * into v_scheduled from public.chat_scheduled
+        where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_add_send_job(v_scheduled);
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- A page of what the user has scheduled, the soonest first; p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row public.chat_scheduled;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select * from public.chat_scheduled
+        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        order by send_at, id limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_scheduled_json(v_row);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.send_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- The user's own scheduled message, locked: what is being sent at this moment is gone once it has been.
+create or replace function public.chat_lock_scheduled(
+    p_scheduled_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.chat_scheduled
+language plpgsql set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_scheduled from public.chat_scheduled where id = p_scheduled_id and user_id = p_user_id for update;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'scheduled_not_found';
+    end if;
+    return v_scheduled;
+end $$;
+
+-- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
+-- only at another time.
+create or replace function public.chat_update_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid, p_changes jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    if p_send_at is not null then
+        perform public.chat_check_send_at(p_send_at);
+    end if;
+    perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
+    update public.chat_scheduled
+    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+        failed = case when p_send_at is null then failed end
+    where id = p_scheduled_id returning * into v_scheduled;
+    if p_send_at is not null then
+        perform public.chat_add_send_job(v_scheduled);
+    end if;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+create or replace function public.chat_delete_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    delete from public.chat_scheduled where id = p_scheduled_id;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- Send a scheduled message, whose time was p_send_at: as its sender would at this moment, once, and everyone's sessions hear
+-- of it. What forbids it is told to the sender, who keeps the draft; where slow mode does, it is sent later.
+-- Nothing happens when it is gone, or its time has changed.
+create or replace function public.chat_send_scheduled(p_scheduled_id uuid, p_send_at timestamptz) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+    v_change json;
+    v_code text;
+    v_hint text;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
+    if not found then
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    begin
+        v_change := public.chat_send_message(
+            v_scheduled.user_id, null, v_scheduled.conversation_id,
+            v_scheduled.draft || jsonb_build_object('client_id', coalesce(v_scheduled.draft ->> 'client_id', v_scheduled.id::text))
+        );
+        delete from public.chat_scheduled where id = p_scheduled_id;
+        return public.chat_change_json(
+            (v_change ->> 'announce')::boolean, (v_change ->> 'audience_version')::bigint, v_change -> 'result',
+            json_build_array(json_build_object(
+                'event', 'message', 'skips', 'nobody',
+                'payload', coalesce(v_change #> '{events,0,payload}', v_change -> 'result')
+            ))
+        );
+    exception when others then
+        if sqlstate not like 'PT%' then
+            raise;
+        end if;
+        get stacked diagnostics v_code = message_text, v_hint = pg_exception_hint;
+    end;
+    if v_code = 'slow_mode' then
+        update public.chat_scheduled set send_at = clock_timestamp() + make_interval(secs => v_hint::integer)
+        where id = p_scheduled_id returning * into v_scheduled;
+        perform public.chat_add_send_job(v_scheduled);
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    update public.chat_scheduled set failed = v_code where id = p_scheduled_id;
+    return public.chat_change_json(
+        true, (select audience_version from public.conversations where id = v_scheduled.conversation_id), '{}',
+        json_build_array(json_build_object(
+            'event', 'scheduledFailed', 'user_ids', json_build_array(v_scheduled.user_id),
+            'payload', json_build_object(
+                'id', v_scheduled.id, 'conversation_id', v_scheduled.conversation_id, 'code', v_code
+            )
+        ))
+    );
+end $$;
+
+
 -- schema ------------------------------------------------------------------------------------------------------------
 
 -- Everything the server needs to know of the schema at its start: `{version, functions_hash, oldest_code}`.
@@ -1921,6 +2226,17 @@ create or replace function public.chat_change_json(p_announce boolean, p_audienc
 language sql immutable
 as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
+$$;
+
+-- The same where the events differ from the result, or are several: `[{event, payload, user_ids?, except_user_ids?, skips?}]`.
+create or replace function public.chat_change_json(
+    p_announce boolean, p_audience_version bigint, p_result json, p_events json
+) returns json
+language sql immutable
+as $$
+    select json_build_object(
+        'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
+    )
 $$;
 
 
@@ -2043,13 +2359,37 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
     v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
     v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
-    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+    return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
+end $$;
+
+-- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+    v_message json := p_change -> 'result';
+begin
+    if v_named is not null then
+        v_named := array(
+            select id from unnest(v_named) as id
+            where not (v_message -> 'mentions')::jsonb ? id::text order by id
+        );
+    end if;
+    if coalesce(cardinality(v_named), 0) = 0 then
+        return p_change;
+    end if;
+    return public.chat_change_json(
+        (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
+        public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
+        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+    );
 end $$;
 
 -- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
@@ -2077,7 +2417,7 @@ begin
     v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
     if v_wait > 0 then
         raise exception using errcode = 'PT429', message = 'slow_mode',
-            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.', hint = ceil(v_wait);
     end if;
 end $$;
 
@@ -2114,10 +2454,7 @@ begin
         perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
     end if;
     if p_draft ->> 'thread_id' is not null then
-        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
-        if v_root.thread_id is not null then  -- a reply: its thread is meant
-            v_root := public.chat_find_message(v_root.thread_id, v_member);
-        end if;
+        v_root := public.chat_find_root((p_draft ->> 'thread_id')::uuid, v_member);
     end if;
     insert into public.messages (
         conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
@@ -2130,11 +2467,11 @@ begin
     )
     returning * into v_message;
     if v_root.id is not null then
-        update public.messages
-        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
-        where id = v_root.id;
+        perform public.chat_add_reply(v_root, v_message);
     end if;
-    perform public.chat_note_mentions(v_message);
+    if v_message.mentions is not null then
+        perform public.chat_note_mentions(v_message);
+    end if;
     return v_message;
 end $$;
 
@@ -2157,19 +2494,6 @@ as $$
         )
     )
 $$;
-
--- What a thread's root says of its replies; null when the root is gone.
-create or replace function public.chat_thread_json(p_thread_id uuid) returns json
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return (
-        select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
-        )
-        from public.messages where id = p_thread_id
-    );
-end $$;
 
 create or replace function public.chat_repeated_send_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
@@ -2397,6 +2721,290 @@ begin
 end $$;
 
 
+-- thread_lists ------------------------------------------------------------------------------------------------------
+
+-- A page of the replies in the thread of a message, oldest first: before or after a number, or the newest. It ends early
+-- after two mebibytes. The numbers of replies have gaps: pages go by the index.
+create or replace function public.chat_list_replies(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_limit integer, p_before_seq bigint, p_after_seq bigint
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_forward boolean := p_after_seq is not null;
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_first bigint;
+    v_last bigint;
+    v_more boolean := false;
+begin
+    for v_row in
+        select r.reply, r.seq, a.author from (
+            (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where v_forward and m.thread_id = v_root.id and m.seq > p_after_seq
+                order by m.seq limit p_limit + 1
+            ) union all (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where not v_forward and m.thread_id = v_root.id and m.seq < coalesce(p_before_seq, 9223372036854775807)
+                order by m.seq desc limit p_limit + 1
+            )
+        ) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by case when v_forward then r.seq else -r.seq end
+    loop
+        v_more := cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes();
+        exit when v_more;
+        v_item := public.chat_message_json(v_row.reply, v_row.author, v_member);
+        v_items := case when v_forward then v_items || v_item else v_item || v_items end;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_first := least(v_first, v_row.seq);
+        v_last := greatest(v_last, v_row.seq);
+    end loop;
+    v_first := coalesce(v_first, p_after_seq + 1);
+    v_last := coalesce(v_last, greatest(p_before_seq - 1, 0));
+    return json_build_object(
+        'info', json_build_object(
+            'first_seq', v_first, 'last_seq', v_last,
+            'has_more_before', case when v_forward then coalesce(
+                v_first > (select min(seq) from public.messages where thread_id = v_root.id), false
+            ) else v_more end,
+            'has_more_after', case when v_forward then v_more else coalesce(
+                v_last < (select max(seq) from public.messages where thread_id = v_root.id), false
+            ) end
+        ),
+        'items', array_to_json(v_items)
+    );
+end $$;
+
+-- A page of the threads that the user follows, the one with the latest reply first: each its root, with what is the
+-- user's own in it. p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_threads(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select r.root, a.author, found.member, found.active_at, found.thread_id, found.following, found.last_read_seq
+        from (
+            select t.thread_id, t.following, t.last_read_seq, u.member, m.active_at
+            from public.chat_thread_members as t
+            cross join lateral (
+                select u as member, u.history_from from public.user_conversation as u
+                where u.conversation_id = t.conversation_id and u.user_id = p_user_id limit 1
+            ) as u
+            cross join lateral (
+                select coalesce(m.last_reply_at, m.created_at) as active_at from public.messages as m
+                where m.id = t.thread_id and m.seq >= u.history_from limit 1
+            ) as m
+            where t.user_id = p_user_id and t.following
+              and (p_before_at is null or (m.active_at, t.thread_id) < (p_before_at, p_before_id))
+            order by m.active_at desc, t.thread_id desc
+            limit p_limit + 1
+        ) as found
+        cross join lateral (select m as root, m.user_id from public.messages as m where m.id = found.thread_id limit 1) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by found.active_at desc, found.thread_id desc
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.root, v_row.author, v_row.member),
+            public.chat_own_thread_json(v_row.following, v_row.thread_id, v_row.last_read_seq)
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.active_at), 'id', v_row.thread_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- threads -----------------------------------------------------------------------------------------------------------
+
+-- A thread is a message, its root, and the replies to it. Whoever starts one, writes in it or is mentioned in it follows it,
+-- until they choose not to.
+
+-- What a thread's root says of its replies; null when the root is gone.
+create or replace function public.chat_thread_json(p_thread_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+        )
+        from public.messages where id = p_thread_id
+    );
+end $$;
+
+-- The root of the thread that a message belongs to, or begins. Raises 404 message_not_found.
+create or replace function public.chat_find_root(p_message_id uuid, p_member public.user_conversation) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_message public.messages := public.chat_find_message(p_message_id, p_member);
+begin
+    if v_message.thread_id is null then
+        return v_message;
+    end if;
+    return public.chat_find_message(v_message.thread_id, p_member);
+end $$;
+
+-- The acting user as a member of the conversation of a message. One that the user cannot see is not told from one that
+-- does not exist: 404 message_not_found.
+create or replace function public.chat_thread_reader(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select u.* into v_member
+    from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+    where m.id = p_message_id and u.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    return v_member;
+end $$;
+
+-- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- several of these rows.
+create or replace function public.chat_draw_into_thread(
+    p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
+) returns void
+language sql
+as $$
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    on conflict (thread_id, user_id) do update set following = true where t.following is null
+$$;
+
+-- Count a new reply at its root, which gets the version of the reply, in a locked conversation. The sender follows the
+-- thread and has read it; with the first reply so does the root's author, with those whom the root mentions.
+create or replace function public.chat_add_reply(p_root public.messages, p_reply public.messages) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update public.messages
+    set reply_count = reply_count + 1, last_reply_at = p_reply.created_at, version = p_reply.version
+    where id = p_root.id;
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (p_root.id, p_reply.user_id, p_reply.conversation_id, true, p_reply.seq)
+    on conflict (thread_id, user_id) do update set following = true, last_read_seq = excluded.last_read_seq;
+    if p_root.reply_count = 0 then
+        perform public.chat_draw_into_thread(p_root.id, p_root.conversation_id, array(
+            select p_root.user_id union select user_id from public.chat_mentions where message_id = p_root.id
+        ), p_reply.seq - 1);
+    end if;
+end $$;
+
+-- Take a reply that is deleted, with p_version, from the count of its root, in a locked conversation.
+create or replace function public.chat_subtract_reply(p_reply public.messages, p_version bigint) returns void
+language sql
+as $$
+    update public.messages as root
+    set reply_count = greatest(reply_count - 1, 0), version = p_version, last_reply_at = (
+        select created_at from public.messages
+        where thread_id = root.id and id <> p_reply.id and deleted_at is null order by seq desc limit 1
+    )
+    where root.id = p_reply.thread_id
+$$;
+
+-- The replies of a thread that a member has not read; 100 stands for more.
+create or replace function public.chat_count_unread_replies(p_thread_id uuid, p_read_seq bigint) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select count(*) from (
+            select from public.messages where thread_id = p_thread_id and seq > p_read_seq and deleted_at is null limit 100
+        ) as unread
+    );
+end $$;
+
+-- What is a member's own in a thread.
+create or replace function public.chat_own_thread_json(p_following boolean, p_thread_id uuid, p_read_seq bigint) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'unread_count', public.chat_count_unread_replies(p_thread_id, p_read_seq), 'last_read_seq', p_read_seq,
+        'following', coalesce(p_following, false)
+    )
+$$;
+
+create or replace function public.chat_thread_member_json(p_member public.chat_thread_members) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        json_build_object('thread_id', p_member.thread_id, 'conversation_id', p_member.conversation_id),
+        public.chat_own_thread_json(p_member.following, p_member.thread_id, p_member.last_read_seq)
+    )
+$$;
+
+-- Move the user's pointer in a thread forward, never beyond its newest reply.
+create or replace function public.chat_read_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_read_seq bigint
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_reader public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, least(p_read_seq, public.chat_newest_reply(v_root.id)))
+    on conflict (thread_id, user_id) do update set last_read_seq = greatest(t.last_read_seq, excluded.last_read_seq)
+    returning * into v_reader;
+    return public.chat_thread_member_json(v_reader);
+end $$;
+
+-- The number of the newest reply of a thread, 0 without one.
+create or replace function public.chat_newest_reply(p_thread_id uuid) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return coalesce((select max(seq) from public.messages where thread_id = p_thread_id), 0);
+end $$;
+
+-- Follow a thread, or no longer. Who begins to follow one that they never read has read it.
+create or replace function public.chat_follow_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_following boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_follower public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, p_following, public.chat_newest_reply(v_root.id))
+    on conflict (thread_id, user_id) do update set following = p_following
+    returning * into v_follower;
+    return public.chat_thread_member_json(v_follower);
+end $$;
+
+
 -- tokens ------------------------------------------------------------------------------------------------------------
 
 create or replace function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double precision) returns json
@@ -2539,7 +3147,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'e6563839e94cd34b', oldest_code = 1;
+update public.chat_schema set functions_hash = '9be4c7b558321ba6', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

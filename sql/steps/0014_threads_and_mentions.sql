@@ -3,7 +3,7 @@ create table public.chat_thread_members (
     thread_id uuid not null references public.messages (id) on delete cascade,
     user_id uuid not null,
     conversation_id uuid not null,
-    following boolean not null default true,
+    following boolean,                                             -- null: has read it, and never chose
     last_read_seq bigint not null default 0,
     primary key (thread_id, user_id)
 );
