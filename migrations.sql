@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 17) then
+    if exists (select from public.chat_schema where version > 18) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -665,7 +665,7 @@ end $step$;
 commit;
 
 
--- >>> step 14 threads_and_mentions
+-- >>> step 14 threads_mentions_search
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -697,6 +697,27 @@ create table public.chat_mentions (
     primary key (message_id, user_id)
 );
 create index chat_mentions_user on public.chat_mentions (user_id, created_at desc, message_id desc);
+
+-- A character of a script that is written without spaces: Thai to Khmer, kana, Chinese, Korean (where particles stick).
+create function public.chat_unspaced() returns text
+language sql immutable parallel safe
+as $$ select '[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\uA4CF\uAC00-\uD7AF\uF900-\uFAFF\U00020000-\U0003FFFF]' $$;
+
+-- The words of a message, as the index of messages holds them, in lower case and of whatever language; each character of an
+-- unspaced script counts as a word. Punctuation parts words: PostgreSQL would take a/b.c for a path and <b> for a tag. What
+-- this returns must never change: another function would need another index.
+create function public.chat_search_vector(p_text text) returns tsvector
+language plpgsql immutable parallel safe cost 1000
+as $$
+begin
+    if p_text !~ '[^a-zA-Z0-9 ,!?.]|[.][^ ]' then  -- most of the time, at a third of the price
+        return to_tsvector('pg_catalog.simple', p_text);
+    end if;
+    return to_tsvector('pg_catalog.simple', regexp_replace(
+        translate(p_text, E'<>{}()[]|\\/.,:;!?@#$%^&*+=~_''"`-', repeat(' ', 40)),
+        '(' || public.chat_unspaced() || ')', ' \1 ', 'g'
+    ));
+end $$;
 
     insert into public.chat_schema (version) values (14)
     on conflict (only_row) do update set version = excluded.version;
@@ -804,7 +825,34 @@ end $step$;
 commit;
 
 
--- >>> functions 976eed9a6cc8c526
+-- >>> indexes 18 search_indexes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 18) then
+        return;
+    end if;
+
+if exists (select from pg_index where indexrelid = to_regclass('public.messages_search') and not indisvalid) then
+    drop index public.messages_search;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.messages_search') is null then
+    create index if not exists messages_search on public.messages using gin (public.chat_search_vector(message)) with (gin_pending_list_limit = 4096) where deleted_at is null and type = 'text';
+end if;
+
+    insert into public.chat_schema (version) values (18)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 236d517495ff2a05
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1494,6 +1542,205 @@ begin
 end $$;
 
 
+-- message_search ----------------------------------------------------------------------------------------------------
+
+-- Full text over messages, newest first, in bounded time. A frequent word is found soon by walking the newest messages, a
+-- rare one by the index of words. Where neither comes to an end, the page does: `next` goes on from there.
+
+-- The conversations in which a user searches: their ids, the first number that exists for the user, their last activity;
+-- the latest first. With p_conversation_id that one alone.
+create or replace function public.chat_search_places(
+    p_user_id uuid, p_conversation_id uuid, out ids uuid[], out first_seqs bigint[], out active_at timestamptz[]
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    select array_agg(c.id order by c.last_activity_at desc), array_agg(m.history_from order by c.last_activity_at desc),
+           array_agg(c.last_activity_at order by c.last_activity_at desc)
+    into ids, first_seqs, active_at
+    from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+    where m.user_id = p_user_id and (p_conversation_id is null or m.conversation_id = p_conversation_id);
+    if ids is null and p_conversation_id is not null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+end $$;
+
+-- Walk from p_before_at back through the messages of many conversations, in windows of time that hold some hundreds, until
+-- p_wanted hits are found or p_budget messages were looked at: then all that is later than ended_at was.
+create or replace function public.chat_walk_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_active_at timestamptz[], p_needles text[], p_words tsquery, p_author_id uuid,
+    p_wanted integer, p_budget integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out ended_at timestamptz
+)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan
+as $$
+declare
+    v_upper timestamptz := p_before_at;
+    v_lower timestamptz;
+    v_seconds double precision := 3600;
+    v_most integer := 2000;  -- messages of a window
+    v_looked integer := 0;
+    v_seen integer;
+    v_hits uuid[];
+begin
+    hit_ids := '{}';
+    loop
+        v_lower := v_upper - make_interval(secs => v_seconds);
+        select count(*), array_agg(w.id order by w.created_at desc, w.id desc) filter (
+            where (w.created_at, w.id) < (p_before_at, p_before_id) and (p_author_id is null or w.user_id = p_author_id)
+              and w.seq >= w.first_seq and w.deleted_at is null and w.type = 'text'
+              and public.chat_is_hit(w.message, p_needles, p_words)
+        ) into v_seen, v_hits
+        from (
+            select m.*, c.first_seq
+            from unnest(p_ids, p_first_seqs, p_active_at) as c (id, first_seq, active_at)
+            cross join lateral (
+                select * from public.messages as m
+                where m.conversation_id = c.id and m.created_at > v_lower and m.created_at <= v_upper
+                order by m.created_at desc limit v_most + 1
+            ) as m
+            where c.active_at > v_lower
+            limit v_most + 1
+        ) as w;
+        if v_seen > v_most then  -- too many at once
+            v_seconds := v_seconds / 8;
+            v_most := case when v_seconds < 0.001 then v_most * 8 else v_most end;
+            continue;
+        end if;
+        hit_ids := hit_ids || coalesce(v_hits, '{}');
+        v_looked := v_looked + v_seen + 10;  -- a window costs something by itself
+        exit when cardinality(hit_ids) >= p_wanted;
+        v_upper := v_lower;
+        if v_seen = 0 then  -- over the gap
+            select max(m.created_at) into v_upper
+            from unnest(p_ids) as c (id) cross join lateral (
+                select created_at from public.messages as m
+                where m.conversation_id = c.id and m.created_at <= v_lower order by m.created_at desc limit 1
+            ) as m;
+            exit when v_upper is null;
+        end if;
+        if v_looked >= p_budget then
+            ended_at := v_upper;
+            exit;
+        end if;
+        v_seconds := v_seconds * least(greatest(600.0 / greatest(v_seen, 1), 0.125), 8);
+    end loop;
+    hit_ids := hit_ids[:p_wanted];
+end $$;
+
+-- The hits that the index of words knows, unless it names more than p_most messages, of whatever conversations.
+create or replace function public.chat_look_up_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_needles text[], p_words tsquery, p_indexed tsquery, p_author_id uuid,
+    p_wanted integer, p_most integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out is_complete boolean
+)
+-- Not by reading the table, whatever the planner thinks of how frequent a word is.
+language plpgsql stable set search_path = '' set enable_seqscan = off
+as $$
+begin
+    with named as materialized (
+        select id, conversation_id, seq, user_id, created_at, message from public.messages
+        where public.chat_search_vector(message) @@ p_indexed and deleted_at is null and type = 'text'
+        limit p_most + 1
+    ), hits as (
+        select m.id, m.created_at from named as m
+        join unnest(p_ids, p_first_seqs) as c (id, first_seq) on c.id = m.conversation_id and m.seq >= c.first_seq
+        where (m.created_at, m.id) < (p_before_at, p_before_id) and (p_author_id is null or m.user_id = p_author_id)
+          and public.chat_is_hit(m.message, p_needles, p_words)
+        order by m.created_at desc, m.id desc limit p_wanted
+    )
+    select (select count(*) from named) <= p_most,
+           array(select id from hits order by created_at desc, id desc)
+    into is_complete, hit_ids;
+end $$;
+
+-- The first p_limit hits as a page. p_ended_at: where the search has stopped before it came to the end.
+create or replace function public.chat_hits_json(
+    p_user_id uuid, p_hit_ids uuid[], p_limit integer, p_pattern text, p_ended_at timestamptz
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json := case when p_ended_at is not null then json_build_object(
+        'at', public.chat_time(p_ended_at), 'id', 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+    ) end;
+begin
+    for v_row in
+        select f.message, f.id, f.created_at, f.text, a.author, u.member
+        from unnest(p_hit_ids) with ordinality as hit (id, place)
+        cross join lateral (
+            select m as message, m.id, m.created_at, m.user_id, m.conversation_id, m.message as text
+            from public.messages as m where m.id = hit.id limit 1
+        ) as f
+        cross join lateral (select u as author from public.users as u where u.id = f.user_id limit 1) as a
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = f.conversation_id and u.user_id = p_user_id limit 1
+        ) as u
+        order by hit.place
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.message, v_row.author, v_row.member),
+            json_build_object('highlight', public.chat_highlight(v_row.text, p_pattern))
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- A page of the hits, newest first; p_before_at and p_before_id are the cursor. `next` may follow a page that is not full:
+-- the search has looked at as many messages as one answer may cost.
+create or replace function public.chat_search_messages(
+    p_user_id uuid, p_issued_at double precision, p_query text, p_conversation_id uuid, p_author_id uuid, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_query record;
+    v_in record;
+    v_hit_ids uuid[];
+    v_ended_at timestamptz;
+    v_is_complete boolean := false;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_query from public.chat_parse_search(p_query);
+    select * into v_in from public.chat_search_places(p_user_id, p_conversation_id);
+    p_before_id := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    p_before_at := coalesce(p_before_at, v_in.active_at[1], 'epoch');
+    select * into v_hit_ids, v_ended_at from public.chat_walk_messages(
+        v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id, p_limit + 1, 1000,
+        p_before_at, p_before_id
+    );
+    if v_ended_at is not null and v_query.indexed is not null then
+        select * into v_hit_ids, v_is_complete from public.chat_look_up_messages(
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 5000,
+            p_before_at, p_before_id
+        );
+    end if;
+    if v_is_complete then
+        v_ended_at := null;
+    elsif v_ended_at is not null then
+        select * into v_hit_ids, v_ended_at from public.chat_walk_messages(
+            v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id, p_limit + 1, 10000,
+            p_before_at, p_before_id
+        );
+    end if;
+    return public.chat_hits_json(p_user_id, v_hit_ids, p_limit, v_query.pattern, v_ended_at);
+end $$;
+
+
 -- messages ----------------------------------------------------------------------------------------------------------
 
 -- The author, as messages and quotes show it.
@@ -2039,7 +2286,7 @@ begin
     perform public.chat_check_send_at(p_send_at);
     perform public.chat_check_draft(p_draft, v_member);
     if (select count(*) from public.chat_scheduled where user_id = p_user_id) >= 1000 then
-        raise exception using errcode = 'PT422', message = 'too_many_scheduled';
+        raise exception using errcode = 'PT409', message = 'too_many_scheduled';
     end if;
     insert into public.chat_scheduled (conversation_id, user_id, draft, send_at)
     values (p_conversation_id, p_user_id, p_draft, p_send_at)
@@ -2237,6 +2484,85 @@ as $$
         'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
     )
 $$;
+
+
+-- search ------------------------------------------------------------------------------------------------------------
+
+-- What a query asks for. `words`: all of them, the last one as the beginning of a word. `indexed`: what of it the index is
+-- asked, null where it would read too much. `needles`: what the text in lower case holds. `pattern`: what is marked.
+create or replace function public.chat_parse_search(
+    p_query text, out words tsquery, out indexed tsquery, out needles text[], out pattern text
+)
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_runs text[] := array(
+        select run[1] from regexp_matches(lower(p_query), '(' || public.chat_unspaced() || '+)', 'g') as run
+    );
+begin
+    -- A beginning of one or two letters is that of a thousand words.
+    select string_agg(term, ' & ' order by place)::tsquery,
+           string_agg(term, ' & ' order by place) filter (where is_whole or length(lexeme) > 2)::tsquery,
+           array_agg(lexeme) filter (where not is_unspaced) || v_runs,
+           concat_ws('|', string_agg(
+               '\m' || lexeme || case when is_whole then '\M' else '\w*' end, '|'
+           ) filter (where not is_unspaced), nullif(array_to_string(v_runs, '|'), ''))
+    into words, indexed, needles, pattern
+    from (
+        select lexeme, place, is_unspaced, is_whole, quote_literal(lexeme) || case when is_whole then '' else ':*' end as term
+        from (
+            select each.lexeme, each.place, each.is_unspaced, each.is_unspaced or each.place < max(each.place) over () as is_whole
+            from (
+                select lexeme, positions[cardinality(positions)] as place, lexeme ~ public.chat_unspaced() as is_unspaced
+                from unnest(public.chat_search_vector(p_query))
+            ) as each
+        ) as told
+    ) as terms;
+    if words is null then  -- signs alone: no index knows them
+        needles := array[lower(btrim(p_query))];
+        pattern := regexp_replace(btrim(p_query), '([^[:alnum:]\s])', '\\\1', 'g');
+    end if;
+end $$;
+
+-- Whether a text fits a query: first what costs least.
+create or replace function public.chat_is_hit(p_text text, p_needles text[], p_words tsquery) returns boolean
+language plpgsql immutable cost 100
+as $$
+declare
+    v_text text := lower(p_text);
+    v_needle text;
+begin
+    foreach v_needle in array p_needles loop
+        if strpos(v_text, v_needle) = 0 then
+            return false;
+        end if;
+    end loop;
+    return coalesce(public.chat_search_vector(p_text) @@ p_words, true);
+end $$;
+
+-- A text with the hits in <mark>, everything else escaped for HTML; of a long text 300 characters around the first hit.
+create or replace function public.chat_highlight(p_text text, p_pattern text) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_text text := translate(p_text, E'\x01\x02', '');
+    v_at integer := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    v_start integer := 1;
+begin
+    if v_at = 0 then  -- the database does not know the letters of this script: then no bounds of words
+        p_pattern := regexp_replace(p_pattern, '\\([mM]|w\*)', '', 'g');
+        v_at := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    end if;
+    if length(v_text) > 300 then
+        v_start := greatest(least(v_at - 100, length(v_text) - 299), 1);
+    end if;
+    v_text := case when v_start > 1 then '…' else '' end || substr(v_text, v_start, 300)
+              || case when v_start + 300 <= length(v_text) then '…' else '' end;
+    v_text := regexp_replace(v_text, '(' || p_pattern || ')', E'\x01\\1\x02', 'gi');
+    v_text := replace(replace(replace(replace(replace(
+        v_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+    return replace(replace(v_text, E'\x01', '<mark>'), E'\x02', '</mark>');
+end $$;
 
 
 -- send_batches ------------------------------------------------------------------------------------------------------
@@ -3152,7 +3478,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '976eed9a6cc8c526', oldest_code = 1;
+update public.chat_schema set functions_hash = '236d517495ff2a05', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -69,7 +69,7 @@ begin
     perform public.chat_check_send_at(p_send_at);
     perform public.chat_check_draft(p_draft, v_member);
     if (select count(*) from public.chat_scheduled where user_id = p_user_id) >= 1000 then
-        raise exception using errcode = 'PT422', message = 'too_many_scheduled';
+        raise exception using errcode = 'PT409', message = 'too_many_scheduled';
     end if;
     insert into public.chat_scheduled (conversation_id, user_id, draft, send_at)
     values (p_conversation_id, p_user_id, p_draft, p_send_at)

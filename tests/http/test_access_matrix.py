@@ -53,8 +53,8 @@ def expected(route: Route) -> dict[str, Answer]:
         "revoked token": (401, "token_invalid"),
         "no profile": (404, "user_not_found"),
         "another named": (403, "identity_mismatch") if route.call.names else OK,
-        "itself named": OK,
-        "no member": (404, "conversation_not_found") if route.has_conversation else OK,
+        "itself named": (404, str(route.hides)) if route.call.belongs_to else OK,
+        "no member": (404, route.hides) if route.hides else OK,
         "member": OK,
     }
     if route.endpoint == "users.create_user":  # sign-up: needs no token, and makes the profile that is missing

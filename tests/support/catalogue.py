@@ -7,6 +7,7 @@ read is taken from the app, so that no new field can be forgotten.
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -23,6 +24,7 @@ from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
@@ -42,7 +44,9 @@ class World:
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
         path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.message = self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"]
+        draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
+        self.scheduled = self._post(path, draft, "ann")["scheduled"]["id"]
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
@@ -64,12 +68,14 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says.
+    `is_public` is what the tests expect, whatever the route's policy says. `belongs_to`: whose it is alone; for everybody
+    else it does not exist.
     """
 
     content: Callable[[World], Content] = lambda world: {}
     names: str | None = None
     is_public: bool = False
+    belongs_to: str | None = None
 
 
 CALLS: dict[str, Call] = {
@@ -89,6 +95,17 @@ CALLS: dict[str, Call] = {
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "threads.list_replies": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_threads": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.read_thread": Call(lambda world: {"read_seq": 1}, "user_id"),
+    "threads.follow_thread": Call(names="user_id"),
+    "threads.unfollow_thread": Call(names="user_id"),
+    "threads.list_mentions": Call(lambda world: {"limit": 10}, "user_id"),
+    "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
+    "scheduled.update_scheduled": Call(
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", belongs_to="ann"
+    ),
+    "scheduled.delete_scheduled": Call(names="user_id", belongs_to="ann"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -113,6 +130,12 @@ class Route(NamedTuple):
     def has_conversation(self) -> bool:
         return "<id:conversation_id>" in self.path
 
+    @property
+    def hides(self) -> str | None:
+        """What is not found by who may not know of it: the noun in the path."""
+        found = re.search("<id:(conversation|message|scheduled)_id>", self.path)
+        return found and f"{found[1]}_not_found"
+
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
         names = {self.call.names: named or world.ann} if self.call.names else {}
@@ -130,6 +153,7 @@ class Route(NamedTuple):
     def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
         """Make a request to the route."""
         path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
+        path = path.replace("<id:message_id>", world.message).replace("<id:scheduled_id>", world.scheduled)
         with world.client.open(
             path.replace("<path:filename>", "index.html"), method=self.method, **options
         ) as response:

@@ -17,8 +17,10 @@ from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .receipts import Receipts
+from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
 from .sync import Sync
+from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
 
@@ -39,7 +41,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Messages, Threads, Scheduled, Receipts, Sync, Jobs, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
