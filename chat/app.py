@@ -21,6 +21,7 @@ from .api import (
     pages,
     receipts,
     scheduled,
+    search,
     sync,
     threads,
     tokens,
@@ -89,6 +90,7 @@ def _add_api(app: Flask, config: Config) -> None:
         messages,
         threads,
         scheduled,
+        search,
         receipts,
         sync,
     ):

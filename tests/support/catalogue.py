@@ -68,8 +68,8 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says. `belongs_to`: whose it is alone; for everybody
-    else it does not exist.
+    `is_public` is what the tests expect, whatever the route's policy says. `belongs_to`: whose it is alone; for
+    everybody else it does not exist.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -101,9 +101,12 @@ CALLS: dict[str, Call] = {
     "threads.follow_thread": Call(names="user_id"),
     "threads.unfollow_thread": Call(names="user_id"),
     "threads.list_mentions": Call(lambda world: {"limit": 10}, "user_id"),
+    "search.search_messages": Call(lambda world: {"q": "sent", "limit": 10}, "user_id"),
     "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
     "scheduled.update_scheduled": Call(
-        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", belongs_to="ann"
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}},
+        "user_id",
+        belongs_to="ann",
     ),
     "scheduled.delete_scheduled": Call(names="user_id", belongs_to="ann"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
@@ -185,7 +188,13 @@ PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QU
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
-NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+NAMED_BY = {
+    "reply_to": "message",
+    "thread_id": "message",
+    "mentions": None,
+    "conversation_id": "conversation",
+    "author_id": None,
+}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:

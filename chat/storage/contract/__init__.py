@@ -19,6 +19,7 @@ from .messages import Messages
 from .receipts import Receipts
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
+from .search import Search
 from .sync import Sync
 from .threads import Threads
 from .tokens import Revocation, Tokens
@@ -41,7 +42,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Threads, Scheduled, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Messages, Threads, Scheduled, Search, Receipts, Sync, Jobs, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
