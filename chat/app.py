@@ -15,10 +15,13 @@ from .actions.changes import new_gate
 from .api import (
     conversations,
     documents,
+    edits,
     health,
     hooks,
     messages,
     pages,
+    pins,
+    reactions,
     receipts,
     scheduled,
     search,
@@ -81,20 +84,8 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (
-        pages,
-        documents,
-        health,
-        users,
-        tokens,
-        conversations,
-        messages,
-        threads,
-        scheduled,
-        search,
-        receipts,
-        sync,
-    ):
+    nouns = (users, tokens, conversations, messages, edits, reactions, pins, threads, scheduled, search, receipts, sync)
+    for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

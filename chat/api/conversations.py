@@ -13,10 +13,11 @@ from ..schemas.conversations import (
     ListConversationsSchema,
     MemberConversationSchema,
 )
+from ..schemas.fields import Id, Time
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .cursors import make_cursor, parse_cursor
 from .hooks import spend
 
 blueprint = Blueprint("conversations", __name__, description="Open and list conversations, of two people or of many.")
@@ -45,6 +46,8 @@ def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
 
     The `Link` header leads to the next page.
     """
+    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
     message_limit = query.get("message_limit", current_app.config["CHAT"].conversation_messages)
-    page = storage.list_conversations(caller, query["limit"], message_limit, *parse_before(query))
-    return answer_page(page, next_link(page.info["next"]))
+    page = storage.list_conversations(caller, query["limit"], message_limit, *cursor)
+    following = page.info["next"]
+    return answer_page(page, {"next": {"before": make_cursor(*following.values())} if following else None})

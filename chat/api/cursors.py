@@ -1,33 +1,27 @@
-"""The opaque cursors of lists: the time and the id of the last thing on a page."""
+"""The opaque cursors of lists: a few values, each read again by the field that knows it."""
 
 import base64
 import binascii
 from typing import Any
 
 from marshmallow import ValidationError
+from marshmallow.fields import Field
 
 from ..errors import ValidationFailed
-from ..schemas.fields import Id, Time
 
 
-def next_link(following: dict[str, str] | None, **query: Any) -> dict[str, dict[str, Any] | None]:
-    """Return the `Link` to the page after `{at, id}`, with what else its query says; None where there is no more."""
-    if following is None:
-        return {"next": None}
-    cursor = f"{following['at']} {following['id']}".encode()
-    return {"next": {"before": base64.urlsafe_b64encode(cursor).decode().rstrip("="), **query}}
+def make_cursor(*parts: str | None) -> str:
+    """Return the cursor of these values, none of which has a blank in it."""
+    return base64.urlsafe_b64encode(" ".join(part or "" for part in parts).encode()).decode().rstrip("=")
 
 
-def parse_before(query: dict[str, Any]) -> tuple[str | None, str | None]:
-    """Return the time and the id in a query's cursor, if it has one.
+def parse_cursor(cursor: str, *fields: Field[Any]) -> list[Any]:
+    """Return the values in a cursor; an empty one is None where its field allows that.
 
-    Raises 422 for one that this server did not make.
+    Raises 422 for a cursor that this server did not make.
     """
-    if "before" not in query:
-        return None, None
-    cursor = query["before"]
     try:
-        at, id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
-        return Time().deserialize(at), Id().deserialize(id)
+        parts = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
+        return [field.deserialize(part or None) for field, part in zip(fields, parts, strict=True)]
     except (binascii.Error, ValueError, ValidationError):
         raise ValidationFailed({"before": ["Not a cursor of this list."]}) from None

@@ -10,9 +10,9 @@ from ..policy import budget, raises
 from ..schemas.lists import ListSchema
 from ..schemas.scheduled import ScheduledSchema, UpdateScheduledSchema
 from ..storage import storage
-from .answers import answer, answer_page
+from .answers import answer
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .lists import answer_list, place_of
 
 blueprint = Blueprint("scheduled", __name__, description="List, change and delete messages that are to be sent later.")
 
@@ -26,8 +26,7 @@ def list_scheduled(caller: Caller, query: dict[str, Any]) -> Response:
 
     The `Link` header leads to the next page.
     """
-    page = storage.list_scheduled(caller, query["limit"], *parse_before(query))
-    return answer_page(page, next_link(page.info["next"]))
+    return answer_list(storage.list_scheduled(caller, query["limit"], *place_of(query)))
 
 
 @blueprint.patch("/scheduled/<id:scheduled_id>")

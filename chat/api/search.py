@@ -8,9 +8,8 @@ from ..auth import Caller
 from ..policy import budget, raises
 from ..schemas.search import FoundMessageSchema, SearchMessagesSchema
 from ..storage import storage
-from .answers import answer_page
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .lists import answer_list, place_of
 
 blueprint = Blueprint("search", __name__, description="Search messages.")
 
@@ -32,6 +31,6 @@ def search_messages(caller: Caller, query: dict[str, Any]) -> Response:
         query.get("conversation_id"),
         query.get("author_id"),
         query["limit"],
-        *parse_before(query),
+        *place_of(query),
     )
-    return answer_page(page, next_link(page.info["next"]))
+    return answer_list(page)

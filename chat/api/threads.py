@@ -17,9 +17,9 @@ from ..schemas.threads import (
     ThreadMemberSchema,
 )
 from ..storage import storage
-from .answers import answer, answer_messages, answer_page
+from .answers import answer, answer_messages
 from .blueprint import Blueprint
-from .cursors import next_link, parse_before
+from .lists import answer_list, place_of
 
 blueprint = Blueprint("threads", __name__, description="Read and follow threads; list mentions.")
 
@@ -48,8 +48,7 @@ def list_threads(caller: Caller, query: dict[str, Any]) -> Response:
     Whoever started a thread that got a reply, wrote in one, or was mentioned in one follows it. The `Link` header leads
     to the next page.
     """
-    page = storage.list_threads(caller, query["limit"], *parse_before(query))
-    return answer_page(page, next_link(page.info["next"]))
+    return answer_list(storage.list_threads(caller, query["limit"], *place_of(query)))
 
 
 @blueprint.put("/messages/<id:message_id>/thread/receipts")
@@ -91,5 +90,4 @@ def list_mentions(caller: Caller, query: dict[str, Any]) -> Response:
 
     The `Link` header leads to the next page.
     """
-    page = storage.list_mentions(caller, query["limit"], *parse_before(query))
-    return answer_page(page, next_link(page.info["next"]))
+    return answer_list(storage.list_mentions(caller, query["limit"], *place_of(query)))

@@ -4,9 +4,11 @@ from typing import Literal, NamedTuple
 
 from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
+from ..schemas.edits import MessageDeletionSchema, UpdatedMessageSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.events import VersionSchema
 from ..schemas.messages import SentMessageSchema
+from ..schemas.reactions import ReactionChangeSchema
 from ..schemas.receipts import ReceiptSchema
 from ..schemas.scheduled import ScheduledFailedSchema
 
@@ -34,6 +36,21 @@ MESSAGE = Event(
     "A message was sent: to every session of the members but the sender's, or but the socket that sent it.",
     SentMessageSchema,
     skips="caller",
+)
+MESSAGE_UPDATED = Event(
+    "messageUpdated",
+    "A message was edited, pinned or unpinned, or many reacted at once: to the members, but the socket that acts.",
+    UpdatedMessageSchema,
+)
+MESSAGE_DELETED = Event(
+    "messageDeleted",
+    "A message was deleted: to the members, but the socket that acts.",
+    MessageDeletionSchema,
+)
+REACTION = Event(
+    "reaction",
+    "Somebody reacted to a message, or took that back: to the members, but the socket that acts.",
+    ReactionChangeSchema,
 )
 NEW_CONVERSATION = Event(
     "newConversation",

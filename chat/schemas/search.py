@@ -32,6 +32,6 @@ class FoundMessageSchema(MessageSchema):
     highlight = fields.String(
         required=True,
         metadata={
-            "description": "HTML: the hits in `<mark>`, the rest escaped; of a long text 300 characters around the first."
+            "description": "HTML: hits in `<mark>`, the rest escaped; of a long text 300 characters around the first."
         },
     )

@@ -8,7 +8,7 @@ begin
     end if;
     return (
         select array_agg(id order by id) from (
-            select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'mentions', 'null')) as id
+            select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'mentions', 'null')) as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'

@@ -29,7 +29,7 @@ as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
 $$;
 
--- The same where the events differ from the result, or are several: `[{event, payload, user_ids?, except_user_ids?, skips?}]`.
+-- The same where events differ from the result, or are several: `[{event, payload, …}]`, see `Announcement`.
 create or replace function public.chat_change_json(
     p_announce boolean, p_audience_version bigint, p_result json, p_events json
 ) returns json

@@ -8,7 +8,8 @@ as $$
 begin
     return (
         select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+            'id', id, 'seq', seq, 'reply_count', reply_count,
+            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
         )
         from public.messages where id = p_thread_id
     );
@@ -77,18 +78,6 @@ begin
         ), p_reply.seq - 1);
     end if;
 end $$;
-
--- Take a reply that is deleted, with p_version, from the count of its root, in a locked conversation.
-create or replace function public.chat_subtract_reply(p_reply public.messages, p_version bigint) returns void
-language sql
-as $$
-    update public.messages as root
-    set reply_count = greatest(reply_count - 1, 0), version = p_version, last_reply_at = (
-        select created_at from public.messages
-        where thread_id = root.id and id <> p_reply.id and deleted_at is null order by seq desc limit 1
-    )
-    where root.id = p_reply.thread_id
-$$;
 
 -- The replies of a thread that a member has not read; 100 stands for more.
 create or replace function public.chat_count_unread_replies(p_thread_id uuid, p_read_seq bigint) returns bigint

@@ -174,7 +174,7 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                path = rule.rule.replace("<id:", "{").replace(">", "}")
+                path = re.sub(r"<(?:id:)?(\w+)>", r"{\1}", rule.rule)
                 yield method, path, app.view_functions[rule.endpoint]
 
 
@@ -229,6 +229,17 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask_of_threads(ask, messages)
     ask_of_scheduled(ask, messages)
     assert ask("GET", "/messages/search?q=hello")
+    message = f"/messages/{ask('GET', messages)[0]['id']}"
+    ask("PATCH", message, {"message": "hello again"})
+    ask("PUT", f"{message}/reactions/👍")
+    ask("PUT", f"{message}/pin")
+    assert ask("GET", f"{message}/reactions")
+    assert ask("GET", f"{message}/history")
+    assert ask("GET", f"/conversations/{made['id']}/pins")
+    ask("DELETE", f"{message}/reactions/👍")
+    ask("DELETE", f"{message}/pin")
+    ask("DELETE", message)
+    ask("GET", message)
     ask("PUT", f"/conversations/{made['id']}/receipts", {"read_seq": 1})
     ask("GET", f"/conversations/{made['id']}/receipts")
     headers = {"Authorization": f"Bearer {bob['access_token']}"}
@@ -273,11 +284,15 @@ def test_every_event_has_exactly_the_fields_of_its_schema(
     headers = {"Authorization": f"Bearer {ann['access_token']}"}
     with Device(server, auth={"token": bob["access_token"]}) as device:
         conversation = api.conversation(ann, bob, **headers)
-        api.send(conversation, ann, **headers)
+        message = f"/messages/{api.send(conversation, ann, **headers)['id']}"
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **headers)
         own = {"Authorization": f"Bearer {bob['access_token']}"}
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **own)
         heard = {name: device.hear(name) for name in ("newConversation", "message", "receipt")}
+        api.request("PUT", f"{message}/reactions/👍", **headers)
+        api.request("PUT", f"{message}/pin", **headers)
+        api.request("DELETE", message, **headers)
+        heard |= {name: device.hear(name) for name in ("reaction", "messageUpdated", "messageDeleted")}
         draft = {"message": "soon", "send_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
         api.request("POST", f"/conversations/{conversation['id']}/messages/create", draft, **own)
         with psycopg.connect(url) as connection:

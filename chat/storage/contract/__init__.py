@@ -14,8 +14,11 @@ from abc import abstractmethod
 from ...errors import StorageReadOnly
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .edits import Edits
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
+from .pins import Pins
+from .reactions import Reactions
 from .receipts import Receipts
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
@@ -42,7 +45,22 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Threads, Scheduled, Search, Receipts, Sync, Jobs, Schema):
+class Storage(
+    Users,
+    Tokens,
+    Conversations,
+    Messages,
+    Edits,
+    Reactions,
+    Pins,
+    Threads,
+    Scheduled,
+    Search,
+    Receipts,
+    Sync,
+    Jobs,
+    Schema,
+):
     """The database, whichever it is."""
 
     @abstractmethod
