@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 17) then
+    if exists (select from public.chat_schema where version > 18) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -666,7 +666,7 @@ end $step$;
 commit;
 
 
--- >>> step 14 threads_and_mentions
+-- >>> step 14 threads_mentions_search
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -684,7 +684,7 @@ create table public.chat_thread_members (
     thread_id uuid not null references public.messages (id) on delete cascade,
     user_id uuid not null,
     conversation_id uuid not null,
-    following boolean not null default true,
+    following boolean,                                             -- null: has read it, and never chose
     last_read_seq bigint not null default 0,
     primary key (thread_id, user_id)
 );
@@ -698,6 +698,27 @@ create table public.chat_mentions (
     primary key (message_id, user_id)
 );
 create index chat_mentions_user on public.chat_mentions (user_id, created_at desc, message_id desc);
+
+-- A character of a script that is written without spaces: Thai to Khmer, kana, Chinese, Korean (where particles stick).
+create function public.chat_unspaced() returns text
+language sql immutable parallel safe
+as $$ select '[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\uA4CF\uAC00-\uD7AF\uF900-\uFAFF\U00020000-\U0003FFFF]' $$;
+
+-- The words of a message, as the index of messages holds them, in lower case and of whatever language; each character of an
+-- unspaced script counts as a word. Punctuation parts words: PostgreSQL would take a/b.c for a path and <b> for a tag. What
+-- this returns must never change: another function would need another index.
+create function public.chat_search_vector(p_text text) returns tsvector
+language plpgsql immutable parallel safe cost 1000
+as $$
+begin
+    if p_text !~ '[^a-zA-Z0-9 ,!?.]|[.][^ ]' then  -- most of the time, at a third of the price
+        return to_tsvector('pg_catalog.simple', p_text);
+    end if;
+    return to_tsvector('pg_catalog.simple', regexp_replace(
+        translate(p_text, E'<>{}()[]|\\/.,:;!?@#$%^&*+=~_''"`-', repeat(' ', 40)),
+        '(' || public.chat_unspaced() || ')', ' \1 ', 'g'
+    ));
+end $$;
 
     insert into public.chat_schema (version) values (14)
     on conflict (only_row) do update set version = excluded.version;
@@ -719,17 +740,19 @@ begin
         return;
     end if;
 
--- Messages to send later: p_draft as chat_send_message takes it. The job that sends one has its id.
+-- Messages to send later: draft as chat_send_message takes it. The job that sends one knows its id and send_at.
 create table public.chat_scheduled (
     id uuid primary key default gen_random_uuid(),
     conversation_id uuid not null references public.conversations (id) on delete cascade,
     user_id uuid not null,
     draft jsonb not null,
     send_at timestamptz not null,
+    failed text,                                                   -- the code of what forbade it at its time
     created_at timestamptz not null default now()
 );
-create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
+create unique index chat_scheduled_client_id on public.chat_scheduled (user_id, conversation_id, (draft ->> 'client_id'));
 
     insert into public.chat_schema (version) values (15)
     on conflict (only_row) do update set version = excluded.version;
@@ -803,7 +826,34 @@ end $step$;
 commit;
 
 
--- >>> functions 513383e909391525
+-- >>> indexes 18 search_indexes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 18) then
+        return;
+    end if;
+
+if exists (select from pg_index where indexrelid = to_regclass('public.messages_search') and not indisvalid) then
+    drop index public.messages_search;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.messages_search') is null then
+    create index if not exists messages_search on public.messages using gin (public.chat_search_vector(message)) with (gin_pending_list_limit = 4096) where deleted_at is null and type = 'text';
+end if;
+
+    insert into public.chat_schema (version) values (18)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 4e3a3e1867e8b729
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1753,39 +1803,323 @@ end $$;
 
 -- mentions ----------------------------------------------------------------------------------------------------------
 
--- The members of the conversation whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null
--- for nobody.
-create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
-language plpgsql stable set search_path = ''
+-- Whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null for nobody.
+create or replace function public.chat_named(p_draft jsonb) returns uuid[]
+language plpgsql immutable set search_path = ''
 as $$
 begin
-    if coalesce(p_draft -> 'mentions', '[]') = '[]' and strpos(p_draft ->> 'message', '@[') = 0 then
+    if coalesce(nullif(p_draft -> 'mentions', 'null'), '[]') = '[]' and coalesce(strpos(p_draft ->> 'message', '@['), 0) = 0 then
         return null;
     end if;
     return (
-        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
-        where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as listed (id)
+        select array_agg(id order by id) from (
+            select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'mentions', 'null')) as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
             ) as named
-        )
+        ) as named (id)
     );
 end $$;
 
--- Remember whom a message mentions, in place of whom it mentioned before an edit.
+-- Those of them who are members of the conversation. Null for nobody.
+create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+begin
+    if v_named is null then
+        return null;
+    end if;
+    return (
+        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
+        where m.conversation_id = p_conversation_id and m.user_id = any (v_named)
+    );
+end $$;
+
+-- Remember whom a message mentions, in place of whom it mentioned before an edit. Nobody is told of a mention by someone
+-- who blocked them, or whom they blocked. Who is mentioned in a thread follows it, unless they chose not to.
 create or replace function public.chat_note_mentions(p_message public.messages) returns void
 language plpgsql set search_path = ''
 as $$
+declare
+    v_told uuid[];
 begin
+    delete from public.chat_mentions
+    where message_id = p_message.id and user_id <> all (coalesce(p_message.mentions, '{}'));
     if p_message.mentions is null then
         return;
     end if;
+    v_told := array(
+        select id from unnest(p_message.mentions) as id
+        where id <> p_message.user_id and not exists (
+            select from public.chat_blocks as b
+            where (b.user_id, b.blocked_user_id) in ((id, p_message.user_id), (p_message.user_id, id))
+        )
+        order by id
+    );
     insert into public.chat_mentions (message_id, user_id, conversation_id, seq, created_at)
-    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at
-    from unnest(p_message.mentions) as id where id <> p_message.user_id;
+    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at from unnest(v_told) as id
+    on conflict (message_id, user_id) do nothing;
+    if p_message.thread_id is not null then
+        perform public.chat_draw_into_thread(p_message.thread_id, p_message.conversation_id, v_told, p_message.seq - 1);
+    end if;
 end $$;
+
+-- A page of the messages that mention the user, newest first; p_before_at and p_before_id are the cursor. Only of
+-- conversations the user is in, without deleted ones and those of before the user's time.
+create or replace function public.chat_list_mentions(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select m.message, a.author, u.member, n.created_at, n.message_id
+        from public.chat_mentions as n
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = n.conversation_id and u.user_id = p_user_id and n.seq >= u.history_from limit 1
+        ) as u
+        cross join lateral (
+            select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
+        ) as m
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where n.user_id = p_user_id
+          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        order by n.created_at desc, n.message_id desc
+        limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_message_json(v_row.message, v_row.author, v_row.member);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.message_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- message_search ----------------------------------------------------------------------------------------------------
+
+-- Full text over messages, newest first, in bounded time. A frequent word is found soon by walking the newest messages, a
+-- rare one by the index of words. Where neither comes to an end, the page does: `next` goes on from there.
+
+-- The conversations in which a user searches: their ids, the first number that exists for the user, their last activity;
+-- the latest first. With p_conversation_id that one alone.
+create or replace function public.chat_search_places(
+    p_user_id uuid, p_conversation_id uuid, out ids uuid[], out first_seqs bigint[], out active_at timestamptz[]
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    select array_agg(c.id order by c.last_activity_at desc), array_agg(m.history_from order by c.last_activity_at desc),
+           array_agg(c.last_activity_at order by c.last_activity_at desc)
+    into ids, first_seqs, active_at
+    from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+    where m.user_id = p_user_id and (p_conversation_id is null or m.conversation_id = p_conversation_id);
+    if ids is null and p_conversation_id is not null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+end $$;
+
+-- Walk from p_before_at back through the messages of many conversations, in windows of time that hold some hundreds, until
+-- p_wanted hits are found or p_budget messages were looked at: then all that is later than ended_at was.
+create or replace function public.chat_walk_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_active_at timestamptz[], p_needles text[], p_words tsquery, p_author_id uuid,
+    p_wanted integer, p_budget integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out ended_at timestamptz
+)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+    v_upper timestamptz := p_before_at;
+    v_lower timestamptz;
+    v_seconds double precision := 10;  -- the width of the window: few conversations were active in the first ones
+    v_most integer := 1500;  -- messages of a window
+    v_looked integer := 0;
+    v_seen integer;
+    v_hits uuid[];
+begin
+    hit_ids := '{}';
+    loop
+        v_lower := v_upper - make_interval(secs => v_seconds);
+        select count(*), array_agg(w.id order by w.created_at desc, w.id desc) filter (
+            where (w.created_at, w.id) < (p_before_at, p_before_id) and (p_author_id is null or w.user_id = p_author_id)
+              and w.seq >= w.first_seq and w.deleted_at is null and w.type = 'text'
+              and strpos(lower(w.message), p_needles[1]) > 0 and public.chat_is_hit(w.message, p_needles, p_words)
+        ) into v_seen, v_hits
+        from (
+            select m.id, m.user_id, m.seq, m.type, m.message, m.created_at, m.deleted_at, c.first_seq
+            from unnest(p_ids, p_first_seqs, p_active_at) as c (id, first_seq, active_at)
+            cross join lateral (
+                select * from public.messages as m
+                where m.conversation_id = c.id and m.created_at > v_lower and m.created_at <= v_upper
+                order by m.created_at desc limit v_most + 1
+            ) as m
+            where c.active_at > v_lower
+            limit v_most + 1
+        ) as w;
+        if v_seen > v_most then  -- too many at once
+            v_seconds := v_seconds / 8;
+            v_most := case when v_seconds < 0.001 then v_most * 8 else v_most end;
+            continue;
+        end if;
+        hit_ids := hit_ids || coalesce(v_hits, '{}');
+        v_looked := v_looked + v_seen + 10;  -- a window costs something by itself
+        exit when cardinality(hit_ids) >= p_wanted;
+        v_upper := v_lower;
+        if v_seen = 0 then  -- over the gap
+            select max(m.created_at) into v_upper
+            from unnest(p_ids) as c (id) cross join lateral (
+                select created_at from public.messages as m
+                where m.conversation_id = c.id and m.created_at <= v_lower order by m.created_at desc limit 1
+            ) as m;
+            exit when v_upper is null;
+        end if;
+        if v_looked >= p_budget then
+            ended_at := v_upper;
+            exit;
+        end if;
+        v_seconds := v_seconds * least(greatest(500.0 / greatest(v_seen, 1), 0.125), 8);
+    end loop;
+    hit_ids := hit_ids[:p_wanted];
+end $$;
+
+-- The hits that the index of words knows, unless it names more than p_most messages, of whatever conversations.
+create or replace function public.chat_look_up_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_needles text[], p_words tsquery, p_indexed tsquery, p_author_id uuid,
+    p_wanted integer, p_most integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out is_complete boolean
+)
+-- Not by reading the table, whatever the planner thinks of how frequent a word is.
+language plpgsql stable set search_path = '' set enable_seqscan = off set max_parallel_workers_per_gather = 0 set jit = off
+as $$
+begin
+    with named as materialized (
+        select id, conversation_id, seq, user_id, created_at, message from public.messages
+        where public.chat_search_vector(message) @@ p_indexed and deleted_at is null and type = 'text'
+        limit p_most + 1
+    ), hits as (
+        select id, created_at from named
+        where conversation_id = any (p_ids) and seq >= p_first_seqs[array_position(p_ids, conversation_id)]
+          and (created_at, id) < (p_before_at, p_before_id) and (p_author_id is null or user_id = p_author_id)
+          and public.chat_is_hit(message, p_needles, p_words)
+        order by created_at desc, id desc limit p_wanted
+    )
+    select (select count(*) from named) <= p_most,
+           array(select id from hits order by created_at desc, id desc)
+    into is_complete, hit_ids;
+end $$;
+
+-- The first p_limit hits as a page. p_ended_at: where the search has stopped before it came to the end.
+create or replace function public.chat_hits_json(
+    p_user_id uuid, p_hit_ids uuid[], p_limit integer, p_pattern text, p_ended_at timestamptz
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json := case when p_ended_at is not null then json_build_object(
+        'at', public.chat_time(p_ended_at), 'id', 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+    ) end;
+begin
+    for v_row in
+        select f.message, f.id, f.created_at, f.text, a.author, u.member
+        from unnest(p_hit_ids) with ordinality as hit (id, place)
+        cross join lateral (
+            select m as message, m.id, m.created_at, m.user_id, m.conversation_id, m.message as text
+            from public.messages as m where m.id = hit.id limit 1
+        ) as f
+        cross join lateral (select u as author from public.users as u where u.id = f.user_id limit 1) as a
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = f.conversation_id and u.user_id = p_user_id limit 1
+        ) as u
+        order by hit.place
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.message, v_row.author, v_row.member),
+            json_build_object('highlight', public.chat_highlight(v_row.text, p_pattern))
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- A page of the hits, newest first; p_before_at and p_before_id are the cursor. `next` may follow a page that is not full:
+-- the search has looked at as many messages as one answer may cost.
+create or replace function public.chat_search_messages(
+    p_user_id uuid, p_issued_at double precision, p_query text, p_conversation_id uuid, p_author_id uuid, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_query record;
+    v_in record;
+    v_hit_ids uuid[];
+    v_ended_at timestamptz;
+    v_found record;
+    v_more record;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_query from public.chat_parse_search(p_query);
+    select * into v_in from public.chat_search_places(p_user_id, p_conversation_id);
+    p_before_id := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    p_before_at := coalesce(p_before_at, v_in.active_at[1], 'epoch');
+    select * into v_hit_ids, v_ended_at from public.chat_walk_messages(
+        v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id, p_limit + 1, 1000,
+        p_before_at, p_before_id
+    );
+    -- With that many hits among a thousand, going on is less than reading what the index has of so frequent a word.
+    if v_ended_at is not null and cardinality(v_hit_ids) < 15 and v_query.indexed is not null then
+        select * into v_found from public.chat_look_up_messages(
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 2000,
+            p_before_at, p_before_id
+        );
+        if v_found.is_complete then
+            v_hit_ids := v_found.hit_ids;
+            v_ended_at := null;
+        end if;
+    end if;
+    if v_ended_at is not null then
+        select * into v_more from public.chat_walk_messages(
+            v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id,
+            p_limit + 1 - cardinality(v_hit_ids), 3000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+        );
+        v_hit_ids := v_hit_ids || v_more.hit_ids;
+        v_ended_at := v_more.ended_at;
+    end if;
+    return public.chat_hits_json(p_user_id, v_hit_ids, p_limit, v_query.pattern, v_ended_at);
+end $$;
+
+-- Move what waits into the index of words, so that no send must.
+create or replace function public.chat_flush_search() returns json
+language sql security definer set search_path = ''
+as $$ select to_json(gin_clean_pending_list('public.messages_search')) $$;
 
 
 -- messages ----------------------------------------------------------------------------------------------------------
@@ -2487,6 +2821,234 @@ begin
 end $$;
 
 
+-- scheduled ---------------------------------------------------------------------------------------------------------
+
+-- A message to send later: a row with its draft, and a job that names the row and its time. Another time is another job;
+-- one whose time is not the row's any longer does nothing. The clock of the database decides.
+
+create or replace function public.chat_scheduled_json(p_scheduled public.chat_scheduled) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_scheduled.id, 'conversation_id', p_scheduled.conversation_id, 'user_id', p_scheduled.user_id,
+        'message', coalesce(p_scheduled.draft ->> 'message', ''), 'client_id', p_scheduled.draft -> 'client_id',
+        'reply_to', p_scheduled.draft -> 'reply_to', 'thread_id', p_scheduled.draft -> 'thread_id',
+        'mentions', coalesce(nullif(p_scheduled.draft -> 'mentions', 'null'), '[]'),
+        'attachments', coalesce(nullif(p_scheduled.draft -> 'attachments', 'null'), '[]'),
+        'custom', coalesce(nullif(p_scheduled.draft -> 'custom', 'null'), '{}'),
+        'send_at', public.chat_time(p_scheduled.send_at), 'created_at', public.chat_time(p_scheduled.created_at),
+        'failed', p_scheduled.failed
+    )
+$$;
+
+-- Raises 422 for a time that is past, or more than a year ahead.
+create or replace function public.chat_check_send_at(p_send_at timestamptz) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_send_at not between clock_timestamp() and clock_timestamp() + interval '1 year' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"send_at": ["Must be a time to come, within a year."]}';
+    end if;
+end $$;
+
+-- Raises 404 for messages that a draft answers and its sender cannot see.
+create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_draft ->> 'reply_to' is not null then
+        perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, p_member);
+    end if;
+    if p_draft ->> 'thread_id' is not null then
+        perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
+    end if;
+end $$;
+
+create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$
+    select public.chat_add_job(
+        'send_scheduled',
+        jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
+                           'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
+        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+    )
+$$;
+
+-- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
+create or replace function public.chat_schedule_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_scheduled public.chat_scheduled;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+    if found then
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_check_send_at(p_send_at);
+    perform public.chat_check_draft(p_draft, v_member);
+    if (select count(*) from public.chat_scheduled where user_id = p_user_id) >= 1000 then
+        raise exception using errcode = 'PT409', message = 'too_many_scheduled';
+    end if;
+    insert into public.chat_scheduled (conversation_id, user_id, draft, send_at)
+    values (p_conversation_id, p_user_id, p_draft, p_send_at)
+    on conflict (user_id, conversation_id, (draft ->> 'client_id')) do nothing
+    returning * into v_scheduled;
+    if not found then  -- scheduled by the same request, sent twice, in this moment
+        select * into v_scheduled from public.chat_scheduled
+        where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_add_send_job(v_scheduled);
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- A page of what the user has scheduled, the soonest first; p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row public.chat_scheduled;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select * from public.chat_scheduled
+        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        order by send_at, id limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_scheduled_json(v_row);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.send_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- The user's own scheduled message, locked: what is being sent at this moment is gone once it has been.
+create or replace function public.chat_lock_scheduled(
+    p_scheduled_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.chat_scheduled
+language plpgsql set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_scheduled from public.chat_scheduled where id = p_scheduled_id and user_id = p_user_id for update;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'scheduled_not_found';
+    end if;
+    return v_scheduled;
+end $$;
+
+-- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
+-- only at another time.
+create or replace function public.chat_update_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid, p_changes jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    if p_send_at is not null then
+        perform public.chat_check_send_at(p_send_at);
+    end if;
+    perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
+    update public.chat_scheduled
+    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+        failed = case when p_send_at is null then failed end
+    where id = p_scheduled_id returning * into v_scheduled;
+    if p_send_at is not null then
+        perform public.chat_add_send_job(v_scheduled);
+    end if;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+create or replace function public.chat_delete_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    delete from public.chat_scheduled where id = p_scheduled_id;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- Send a scheduled message, whose time was p_send_at: as its sender would at this moment, once, and everyone's sessions hear
+-- of it. What forbids it is told to the sender, who keeps the draft; where slow mode does, it is sent later.
+-- Nothing happens when it is gone, or its time has changed.
+create or replace function public.chat_send_scheduled(p_scheduled_id uuid, p_send_at timestamptz) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+    v_change json;
+    v_code text;
+    v_hint text;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
+    if not found then
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    begin
+        v_change := public.chat_send_message(
+            v_scheduled.user_id, null, v_scheduled.conversation_id,
+            v_scheduled.draft || jsonb_build_object('client_id', coalesce(v_scheduled.draft ->> 'client_id', v_scheduled.id::text))
+        );
+        delete from public.chat_scheduled where id = p_scheduled_id;
+        return public.chat_change_json(
+            (v_change ->> 'announce')::boolean, (v_change ->> 'audience_version')::bigint, v_change -> 'result',
+            json_build_array(json_build_object(
+                'event', 'message', 'skips', 'nobody',
+                'payload', coalesce(v_change #> '{events,0,payload}', v_change -> 'result')
+            ))
+        );
+    exception when others then
+        if sqlstate not like 'PT%' then
+            raise;
+        end if;
+        get stacked diagnostics v_code = message_text, v_hint = pg_exception_hint;
+    end;
+    if v_code = 'slow_mode' then
+        update public.chat_scheduled set send_at = clock_timestamp() + make_interval(secs => v_hint::integer)
+        where id = p_scheduled_id returning * into v_scheduled;
+        perform public.chat_add_send_job(v_scheduled);
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    update public.chat_scheduled set failed = v_code where id = p_scheduled_id;
+    return public.chat_change_json(
+        true, (select audience_version from public.conversations where id = v_scheduled.conversation_id), '{}',
+        json_build_array(json_build_object(
+            'event', 'scheduledFailed', 'user_ids', json_build_array(v_scheduled.user_id),
+            'payload', json_build_object(
+                'id', v_scheduled.id, 'conversation_id', v_scheduled.conversation_id, 'code', v_code
+            )
+        ))
+    );
+end $$;
+
+
 -- schema ------------------------------------------------------------------------------------------------------------
 
 -- Everything the server needs to know of the schema at its start: `{version, functions_hash, oldest_code}`.
@@ -2530,6 +3092,85 @@ as $$
         'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
     )
 $$;
+
+
+-- search ------------------------------------------------------------------------------------------------------------
+
+-- What a query asks for. `words`: all of them, the last one as the beginning of a word. `indexed`: what of it the index is
+-- asked, null where it would read too much. `needles`: what the text in lower case holds. `pattern`: what is marked.
+create or replace function public.chat_parse_search(
+    p_query text, out words tsquery, out indexed tsquery, out needles text[], out pattern text
+)
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_runs text[] := array(
+        select run[1] from regexp_matches(lower(p_query), '(' || public.chat_unspaced() || '+)', 'g') as run
+    );
+begin
+    -- A beginning of one or two letters is that of a thousand words.
+    select string_agg(term, ' & ' order by place)::tsquery,
+           string_agg(term, ' & ' order by place) filter (where is_whole or length(lexeme) > 2)::tsquery,
+           array_agg(lexeme) filter (where not is_unspaced) || v_runs,
+           concat_ws('|', string_agg(
+               '\m' || lexeme || case when is_whole then '\M' else '\w*' end, '|'
+           ) filter (where not is_unspaced), nullif(array_to_string(v_runs, '|'), ''))
+    into words, indexed, needles, pattern
+    from (
+        select lexeme, place, is_unspaced, is_whole, quote_literal(lexeme) || case when is_whole then '' else ':*' end as term
+        from (
+            select each.lexeme, each.place, each.is_unspaced, each.is_unspaced or each.place < max(each.place) over () as is_whole
+            from (
+                select lexeme, positions[cardinality(positions)] as place, lexeme ~ public.chat_unspaced() as is_unspaced
+                from unnest(public.chat_search_vector(p_query))
+            ) as each
+        ) as told
+    ) as terms;
+    if words is null then  -- signs alone: no index knows them
+        needles := array[lower(btrim(p_query))];
+        pattern := regexp_replace(btrim(p_query), '([^[:alnum:]\s])', '\\\1', 'g');
+    end if;
+end $$;
+
+-- Whether a text fits a query: first what costs least.
+create or replace function public.chat_is_hit(p_text text, p_needles text[], p_words tsquery) returns boolean
+language plpgsql immutable cost 100
+as $$
+declare
+    v_text text := lower(p_text);
+    v_needle text;
+begin
+    foreach v_needle in array p_needles loop
+        if strpos(v_text, v_needle) = 0 then
+            return false;
+        end if;
+    end loop;
+    return coalesce(public.chat_search_vector(p_text) @@ p_words, true);
+end $$;
+
+-- A text with the hits in <mark>, everything else escaped for HTML; of a long text 300 characters around the first hit.
+create or replace function public.chat_highlight(p_text text, p_pattern text) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_text text := translate(p_text, E'\x01\x02', '');
+    v_at integer := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    v_start integer := 1;
+begin
+    if v_at = 0 then  -- the database does not know the letters of this script: then no bounds of words
+        p_pattern := regexp_replace(p_pattern, '\\([mM]|w\*)', '', 'g');
+        v_at := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    end if;
+    if length(v_text) > 300 then
+        v_start := greatest(least(v_at - 100, length(v_text) - 299), 1);
+    end if;
+    v_text := case when v_start > 1 then '…' else '' end || substr(v_text, v_start, 300)
+              || case when v_start + 300 <= length(v_text) then '…' else '' end;
+    v_text := regexp_replace(v_text, '(' || p_pattern || ')', E'\x01\\1\x02', 'gi');
+    v_text := replace(replace(replace(replace(replace(
+        v_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+    return replace(replace(v_text, E'\x01', '<mark>'), E'\x02', '</mark>');
+end $$;
 
 
 -- send_batches ------------------------------------------------------------------------------------------------------
@@ -2651,13 +3292,37 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
     v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
     v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
-    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+    return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
+end $$;
+
+-- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+    v_message json := p_change -> 'result';
+begin
+    if v_named is not null then
+        v_named := array(
+            select id from unnest(v_named) as id
+            where not (v_message -> 'mentions')::jsonb ? id::text order by id
+        );
+    end if;
+    if coalesce(cardinality(v_named), 0) = 0 then
+        return p_change;
+    end if;
+    return public.chat_change_json(
+        (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
+        public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
+        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+    );
 end $$;
 
 -- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
@@ -2722,10 +3387,7 @@ begin
         perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
     end if;
     if p_draft ->> 'thread_id' is not null then
-        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
-        if v_root.thread_id is not null then  -- a reply: its thread is meant
-            v_root := public.chat_find_message(v_root.thread_id, v_member);
-        end if;
+        v_root := public.chat_find_root((p_draft ->> 'thread_id')::uuid, v_member);
     end if;
     insert into public.messages (
         conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
@@ -2738,11 +3400,11 @@ begin
     )
     returning * into v_message;
     if v_root.id is not null then
-        update public.messages
-        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
-        where id = v_root.id;
+        perform public.chat_add_reply(v_root, v_message);
     end if;
-    perform public.chat_note_mentions(v_message);
+    if v_message.mentions is not null then
+        perform public.chat_note_mentions(v_message);
+    end if;
     return v_message;
 end $$;
 
@@ -2765,20 +3427,6 @@ as $$
         )
     )
 $$;
-
--- What a thread's root says of its replies; null when the root is gone.
-create or replace function public.chat_thread_json(p_thread_id uuid) returns json
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return (
-        select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count,
-            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
-        )
-        from public.messages where id = p_thread_id
-    );
-end $$;
 
 create or replace function public.chat_repeated_send_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
@@ -3006,6 +3654,279 @@ begin
 end $$;
 
 
+-- thread_lists ------------------------------------------------------------------------------------------------------
+
+-- A page of the replies in the thread of a message, oldest first: before or after a number, or the newest. It ends early
+-- after two mebibytes. The numbers of replies have gaps: pages go by the index.
+create or replace function public.chat_list_replies(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_limit integer, p_before_seq bigint, p_after_seq bigint
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_forward boolean := p_after_seq is not null;
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_first bigint;
+    v_last bigint;
+    v_more boolean := false;
+begin
+    for v_row in
+        select r.reply, r.seq, a.author from (
+            (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where v_forward and m.thread_id = v_root.id and m.seq > p_after_seq
+                order by m.seq limit p_limit + 1
+            ) union all (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where not v_forward and m.thread_id = v_root.id and m.seq < coalesce(p_before_seq, 9223372036854775807)
+                order by m.seq desc limit p_limit + 1
+            )
+        ) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by case when v_forward then r.seq else -r.seq end
+    loop
+        v_more := cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes();
+        exit when v_more;
+        v_item := public.chat_message_json(v_row.reply, v_row.author, v_member);
+        v_items := case when v_forward then v_items || v_item else v_item || v_items end;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_first := least(v_first, v_row.seq);
+        v_last := greatest(v_last, v_row.seq);
+    end loop;
+    v_first := coalesce(v_first, p_after_seq + 1);
+    v_last := coalesce(v_last, greatest(p_before_seq - 1, 0));
+    return json_build_object(
+        'info', json_build_object(
+            'first_seq', v_first, 'last_seq', v_last,
+            'has_more_before', case when v_forward then coalesce(
+                v_first > (select min(seq) from public.messages where thread_id = v_root.id), false
+            ) else v_more end,
+            'has_more_after', case when v_forward then v_more else coalesce(
+                v_last < (select max(seq) from public.messages where thread_id = v_root.id), false
+            ) end
+        ),
+        'items', array_to_json(v_items)
+    );
+end $$;
+
+-- A page of the threads that the user follows, the one with the latest reply first: each its root, with what is the
+-- user's own in it. p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_threads(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select r.root, a.author, found.member, found.active_at, found.thread_id, found.following, found.last_read_seq
+        from (
+            select t.thread_id, t.following, t.last_read_seq, u.member, m.active_at
+            from public.chat_thread_members as t
+            cross join lateral (
+                select u as member, u.history_from from public.user_conversation as u
+                where u.conversation_id = t.conversation_id and u.user_id = p_user_id limit 1
+            ) as u
+            cross join lateral (
+                select coalesce(m.last_reply_at, m.created_at) as active_at from public.messages as m
+                where m.id = t.thread_id and m.seq >= u.history_from limit 1
+            ) as m
+            where t.user_id = p_user_id and t.following
+              and (p_before_at is null or (m.active_at, t.thread_id) < (p_before_at, p_before_id))
+            order by m.active_at desc, t.thread_id desc
+            limit p_limit + 1
+        ) as found
+        cross join lateral (select m as root, m.user_id from public.messages as m where m.id = found.thread_id limit 1) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by found.active_at desc, found.thread_id desc
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.root, v_row.author, v_row.member),
+            public.chat_own_thread_json(v_row.following, v_row.thread_id, v_row.last_read_seq)
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.active_at), 'id', v_row.thread_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- threads -----------------------------------------------------------------------------------------------------------
+
+-- A thread is a message, its root, and the replies to it. Whoever starts one, writes in it or is mentioned in it follows it,
+-- until they choose not to.
+
+-- What a thread's root says of its replies; null when the root is gone.
+create or replace function public.chat_thread_json(p_thread_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'id', id, 'seq', seq, 'reply_count', reply_count,
+            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
+        )
+        from public.messages where id = p_thread_id
+    );
+end $$;
+
+-- The root of the thread that a message belongs to, or begins. Raises 404 message_not_found.
+create or replace function public.chat_find_root(p_message_id uuid, p_member public.user_conversation) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_message public.messages := public.chat_find_message(p_message_id, p_member);
+begin
+    if v_message.thread_id is null then
+        return v_message;
+    end if;
+    return public.chat_find_message(v_message.thread_id, p_member);
+end $$;
+
+-- The acting user as a member of the conversation of a message. One that the user cannot see is not told from one that
+-- does not exist: 404 message_not_found.
+create or replace function public.chat_thread_reader(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select u.* into v_member
+    from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+    where m.id = p_message_id and u.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    return v_member;
+end $$;
+
+-- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- several of these rows.
+create or replace function public.chat_draw_into_thread(
+    p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
+) returns void
+language sql
+as $$
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    on conflict (thread_id, user_id) do update set following = true where t.following is null
+$$;
+
+-- Count a new reply at its root, which gets the version of the reply, in a locked conversation. The sender follows the
+-- thread and has read it; with the first reply so does the root's author, with those whom the root mentions.
+create or replace function public.chat_add_reply(p_root public.messages, p_reply public.messages) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update public.messages
+    set reply_count = reply_count + 1, last_reply_at = p_reply.created_at, version = p_reply.version
+    where id = p_root.id;
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (p_root.id, p_reply.user_id, p_reply.conversation_id, true, p_reply.seq)
+    on conflict (thread_id, user_id) do update set following = true, last_read_seq = excluded.last_read_seq;
+    if p_root.reply_count = 0 then
+        perform public.chat_draw_into_thread(p_root.id, p_root.conversation_id, array(
+            select p_root.user_id union select user_id from public.chat_mentions where message_id = p_root.id
+        ), p_reply.seq - 1);
+    end if;
+end $$;
+
+-- The replies of a thread that a member has not read; 100 stands for more.
+create or replace function public.chat_count_unread_replies(p_thread_id uuid, p_read_seq bigint) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select count(*) from (
+            select from public.messages where thread_id = p_thread_id and seq > p_read_seq and deleted_at is null limit 100
+        ) as unread
+    );
+end $$;
+
+-- What is a member's own in a thread.
+create or replace function public.chat_own_thread_json(p_following boolean, p_thread_id uuid, p_read_seq bigint) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'unread_count', public.chat_count_unread_replies(p_thread_id, p_read_seq), 'last_read_seq', p_read_seq,
+        'following', coalesce(p_following, false)
+    )
+$$;
+
+create or replace function public.chat_thread_member_json(p_member public.chat_thread_members) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        json_build_object('thread_id', p_member.thread_id, 'conversation_id', p_member.conversation_id),
+        public.chat_own_thread_json(p_member.following, p_member.thread_id, p_member.last_read_seq)
+    )
+$$;
+
+-- Move the user's pointer in a thread forward, never beyond its newest reply.
+create or replace function public.chat_read_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_read_seq bigint
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_reader public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, least(p_read_seq, public.chat_newest_reply(v_root.id)))
+    on conflict (thread_id, user_id) do update set last_read_seq = greatest(t.last_read_seq, excluded.last_read_seq)
+    returning * into v_reader;
+    return public.chat_thread_member_json(v_reader);
+end $$;
+
+-- The number of the newest reply of a thread, 0 without one.
+create or replace function public.chat_newest_reply(p_thread_id uuid) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return coalesce((select max(seq) from public.messages where thread_id = p_thread_id), 0);
+end $$;
+
+-- Follow a thread, or no longer. Who begins to follow one that they never read has read it.
+create or replace function public.chat_follow_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_following boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_follower public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, p_following, public.chat_newest_reply(v_root.id))
+    on conflict (thread_id, user_id) do update set following = p_following
+    returning * into v_follower;
+    return public.chat_thread_member_json(v_follower);
+end $$;
+
+
 -- tokens ------------------------------------------------------------------------------------------------------------
 
 create or replace function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double precision) returns json
@@ -3153,7 +4074,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '513383e909391525', oldest_code = 1;
+update public.chat_schema set functions_hash = '4e3a3e1867e8b729', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -23,7 +23,10 @@ from .api import (
     pins,
     reactions,
     receipts,
+    scheduled,
+    search,
     sync,
+    threads,
     tokens,
     users,
 )
@@ -81,7 +84,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    nouns = (users, tokens, conversations, messages, edits, reactions, pins, receipts, sync)
+    nouns = (users, tokens, conversations, messages, edits, reactions, pins, threads, scheduled, search, receipts, sync)
     for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())

@@ -10,6 +10,7 @@ from ..schemas.events import VersionSchema
 from ..schemas.messages import SentMessageSchema
 from ..schemas.reactions import ReactionChangeSchema
 from ..schemas.receipts import ReceiptSchema
+from ..schemas.scheduled import ScheduledFailedSchema
 
 
 class Event(NamedTuple):
@@ -74,6 +75,13 @@ VERSION = Event(
     "version",
     "Something changed that this member may not see, since it is of before the member's time: take the number.",
     VersionSchema,
+    audience="users",
+)
+
+SCHEDULED_FAILED = Event(
+    "scheduledFailed",
+    "A scheduled message could not be sent at its time: to every session of its sender, who still has it.",
+    ScheduledFailedSchema,
     audience="users",
 )
 

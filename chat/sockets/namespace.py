@@ -18,7 +18,7 @@ from ..policy import announces, budget, policy_of, raises
 from ..realtime.sessions import Session, sessions
 from ..schemas.events import JoinedSchema, JoinSchema, ReceiptEventSchema, SendMessageEventSchema
 from ..schemas.fields import parse_id
-from ..schemas.messages import SentMessageSchema
+from ..schemas.messages import SEND_ANSWER
 from ..schemas.receipts import ReceiptSchema
 from ..schemas.sync import SyncedSchema
 from ..storage import storage
@@ -86,12 +86,12 @@ class ChatNamespace(Namespace):
                 answer |= orjson.loads(missed)
         return answer
 
-    @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
-    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode")
+    @receives(SendMessageEventSchema, acknowledges=SEND_ANSWER)
+    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
     @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Send a message. Repeated with the same `client_id` it is sent once."""
+        """Send a message. Repeated with the same `client_id` it is sent once; with `send_at` it is scheduled."""
         return messages.send(_caller(), data.pop("conversation_id"), data)
 
     @receives(ReceiptEventSchema, acknowledges=ReceiptSchema())

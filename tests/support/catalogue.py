@@ -7,6 +7,7 @@ read is taken from the app, so that no new field can be forgotten.
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -24,6 +25,7 @@ from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
@@ -48,6 +50,8 @@ class World:
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         path = f"/conversations/{self.conversation}/messages/create"
         self.message = str(self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"])
+        draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
+        self.scheduled = str(self._post(path, draft, "ann")["scheduled"]["id"])
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
@@ -69,8 +73,8 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `role`: what a member must be at least. `spoils`: what the others speak of is gone after it. `is_public` is what the
-    tests expect, whatever the route's policy says.
+    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others speak
+    of is gone after it. `is_public` is what the tests expect, whatever the route's policy says.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -109,6 +113,18 @@ CALLS: dict[str, Call] = {
     "pins.pin_message": Call(names="user_id", role="admin"),
     "pins.unpin_message": Call(names="user_id", role="admin"),
     "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_replies": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_threads": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.read_thread": Call(lambda world: {"read_seq": 1}, "user_id"),
+    "threads.follow_thread": Call(names="user_id"),
+    "threads.unfollow_thread": Call(names="user_id"),
+    "threads.list_mentions": Call(lambda world: {"limit": 10}, "user_id"),
+    "search.search_messages": Call(lambda world: {"q": "sent", "limit": 10}, "user_id"),
+    "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
+    "scheduled.update_scheduled": Call(
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
+    ),
+    "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -157,6 +173,7 @@ class Route(NamedTuple):
         values = {
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
+            "<id:scheduled_id>": id or world.scheduled,
             "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
@@ -194,6 +211,7 @@ PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QU
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
 NAMED_BY = {"reply_to": "message", "thread_id": "message", "attachments": "attachment", "mentions": None}
+NAMED_BY |= {"conversation_id": "conversation", "author_id": None}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:

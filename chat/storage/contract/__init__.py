@@ -20,8 +20,11 @@ from .messages import Messages
 from .pins import Pins
 from .reactions import Reactions
 from .receipts import Receipts
+from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
+from .search import Search
 from .sync import Sync
+from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
 
@@ -42,7 +45,22 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Edits, Reactions, Pins, Receipts, Sync, Jobs, Schema):
+class Storage(
+    Users,
+    Tokens,
+    Conversations,
+    Messages,
+    Edits,
+    Reactions,
+    Pins,
+    Threads,
+    Scheduled,
+    Search,
+    Receipts,
+    Sync,
+    Jobs,
+    Schema,
+):
     """The database, whichever it is."""
 
     @abstractmethod
