@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..auth import Caller
+from ..realtime.typing import typing
 from .changes import commit_send
 
 
@@ -11,4 +12,6 @@ def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[st
 
     Raises 404 conversation_not_found, also for a caller who is no member.
     """
-    return commit_send(caller, conversation_id, draft)
+    sent = commit_send(caller, conversation_id, draft)
+    typing.stop(conversation_id, caller.user_id)
+    return sent

@@ -5,6 +5,7 @@ from flask import Flask
 from .connections import CloseUnusedConnections
 from .housekeeping import delete_old_jobs
 from .kinds import Job, ProcessJob
+from .presence import update_presence
 from .runner import Runner
 from .sessions import end_expired_sessions, end_revoked_sessions
 
@@ -19,6 +20,7 @@ JOBS = [
 PROCESS_JOBS = [
     ProcessJob("end_expired_sessions", end_expired_sessions, every=15),
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
+    ProcessJob("update_presence", update_presence, every=1),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
 ]
 

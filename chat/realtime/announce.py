@@ -14,6 +14,7 @@ from ..storage import Announcement
 from .audience import Members, audiences
 from .coalesce import Coalescer
 from .events import UNAUTHORIZED, VERSION, Event
+from .privacy import privacies
 from .sessions import sessions
 
 log = logging.getLogger(__name__)
@@ -34,10 +35,16 @@ def announce(
             return
         members = audiences.members(conversation_id, audience_version)
         user_ids = _listeners(event, announcement, members, caller)
+        skip_sid = None if _skips(event, announcement) == "nobody" else caller.sid
         for variant, payload, chosen in _variants(event, announcement["payload"], members, user_ids):
-            _send(variant, payload, chosen, None if _skips(event, announcement) == "nobody" else caller.sid)
+            _send(variant, payload, chosen, skip_sid, announcement.get("age"))
     except Exception:
         log.exception("the event %s could not be sent", event.name)
+
+
+def announce_to(event: Event, payload: dict[str, Any], rooms: list[str], skip_sid: str | None = None) -> None:
+    """Send an event that is of no conversation's log to some users, or to some sockets."""
+    _emit(event, payload, rooms, skip_sid)
 
 
 def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
@@ -55,7 +62,11 @@ def _listeners(event: Event, announcement: Announcement, members: Members, calle
     if _skips(event, announcement) == "caller" and caller.sid is None:
         unheard.add(caller.user_id)
     connected = sessions.connected(announcement.get("user_ids", members.user_ids))
-    return [user_id for user_id in connected if user_id not in unheard]
+    listeners = [user_id for user_id in connected if user_id not in unheard]
+    if not event.is_receipt:
+        return listeners
+    privacy = privacies.of(listeners)
+    return [each for each in listeners if each == caller.user_id or (each in privacy and privacy[each].share_receipts)]
 
 
 def _variants(
@@ -82,10 +93,12 @@ def _variants(
 VERSION_FIELDS = ("conversation_id", "version", "from_version")
 
 
-def _send(event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None) -> None:
+def _send(
+    event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None, age: list[int] | None
+) -> None:
     if event.latest_of:
         key = (event.name, *(payload[name] for name in event.latest_of))
-        age = tuple(payload[name] for name in event.grows)
+        age = age or [payload[name] for name in event.grows]
         _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid))
     else:
         _emit(event, payload, user_ids, skip_sid)

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -84,6 +85,36 @@ class Text(AnyText):
         if len(text) > self.longest:
             raise self.make_error("too_long", longest=self.longest)
         return text
+
+
+class WebAddress(Text):
+    """An absolute http or https address of up to 2,048 characters."""
+
+    default_error_messages = {"invalid_address": "Not a valid http or https address."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=2048, **_described(kwargs, format="uri"))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = urlsplit(text)
+            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+        except ValueError:
+            is_address = False
+        if not is_address or not text.isprintable() or " " in text:
+            raise self.make_error("invalid_address")
+        return text
+
+
+class Flag(fields.Boolean):
+    """True or false, also as the words that forms and query strings carry."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
+        return value if isinstance(value, bool) else super()._deserialize(value, attr, data, **kwargs)
 
 
 class Time(fields.Field[str]):

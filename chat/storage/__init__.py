@@ -6,7 +6,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from ..config import Config
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Privacy, Revocation, Seen, Storage
 
 __all__ = [
     "Announcement",
@@ -15,7 +15,9 @@ __all__ = [
     "ClaimedJobs",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "open_storage",
     "storage",

@@ -7,6 +7,22 @@ as $$
     )
 $$;
 
+-- A profile as everyone sees it, or with p_is_own as the person does.
+create or replace function public.chat_profile_json(p_user public.users, p_is_own boolean) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_user_json(p_user),
+        case
+            when p_is_own then json_build_object(
+                'about', p_user.about, 'custom', p_user.custom,
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+            )
+            else json_build_object('about', p_user.about, 'custom', p_user.custom)
+        end
+    )
+$$;
+
 -- The acting user. p_issued_at is when the token was issued (Unix seconds), null when no token speaks for the user.
 create or replace function public.chat_require_user(p_user_id uuid, p_issued_at double precision) returns public.users
 language plpgsql stable set search_path = ''
@@ -43,24 +59,147 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
+-- Raises 404 user_not_found for nobody, and for who was erased.
+create or replace function public.chat_get_profile(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    return public.chat_profile_json(public.chat_require_user(p_target_id, null), p_user_id = p_target_id);
+end $$;
+
+-- Raises 403 not_allowed for who changes somebody else.
+create or replace function public.chat_require_self(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    perform public.chat_require_user(p_target_id, null);
+    if p_user_id <> p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the user may do this.';
+    end if;
+end $$;
+
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
+create or replace function public.chat_update_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_before public.users;
+    v_after public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    select * into v_before from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- erased while this waited
+    update public.users
+    set username = coalesce(p_changes ->> 'username', username),
+        avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
+        about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
+        custom = case when p_changes ? 'custom' then public.chat_patch_custom(custom, p_changes -> 'custom') else custom end,
+        share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
+        share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
+    where id = p_target_id
+    returning * into v_after;
+    return json_build_object(
+        'profile', public.chat_profile_json(v_after, true),
+        'public', case
+            when (v_before.username, v_before.avatar_url, v_before.about, v_before.custom)
+                 is distinct from (v_after.username, v_after.avatar_url, v_after.about, v_after.custom)
+            then public.chat_profile_json(v_after, false)
+        end
+    );
+end $$;
+
+-- A JSON merge patch (RFC 7396) of an app's own object. Raises 422 validation_failed when it would be larger than 4 KiB, the
+-- blanks that PostgreSQL writes not counted.
+create or replace function public.chat_patch_custom(p_custom jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_custom jsonb := public.chat_merge_patch(p_custom, p_patch);
+begin
+    if greatest(octet_length(replace(v_custom::text, ' ', '')), octet_length(v_custom::text) / 2) > 4096 then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = 'custom: Larger than 4 KiB as JSON.';
+    end if;
+    return v_custom;
+end $$;
+
+create or replace function public.chat_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_merged jsonb := case when jsonb_typeof(p_target) = 'object' then p_target else '{}' end;
+    v_key text;
+    v_value jsonb;
+begin
+    if jsonb_typeof(p_patch) <> 'object' then
+        return p_patch;
+    end if;
+    for v_key, v_value in select * from jsonb_each(p_patch) loop
+        v_merged := case
+            when v_value = 'null' then v_merged - v_key
+            else v_merged || jsonb_build_object(v_key, public.chat_merge_patch(v_merged -> v_key, v_value))
+        end;
+    end loop;
+    return v_merged;
+end $$;
+
+-- Those of some users, `{user_ids}`, who share a conversation with a user.
+create or replace function public.chat_list_contacts(p_user_id uuid, p_among jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from public.chat_contacts(
+            p_user_id, array(select id::uuid from jsonb_array_elements_text(p_among -> 'user_ids') as id)
+        ) as id
+    );
+end $$;
+
+create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        with own as materialized (
+            select conversation_id from public.user_conversation where user_id = p_user_id
+        ), theirs as materialized (
+            select user_id, conversation_id from public.user_conversation
+            where user_id = any(p_among) and user_id <> p_user_id
+        )
+        select distinct theirs.user_id from theirs join own using (conversation_id);
+end $$;
+
+-- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
+-- frequent one in the order of names.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+    v_hidden uuid[] := public.chat_blocked_with(p_user_id) || p_user_id;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id and erased_at is null order by username, id limit 50) as u
+            from (
+                select * from public.users where id <> all(v_hidden) and erased_at is null order by username, id limit 50
+            ) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id and erased_at is null
+            select * from public.users where username ilike v_pattern and id <> all(v_hidden) and erased_at is null
             order by username, id limit 50
         ) as u
     );

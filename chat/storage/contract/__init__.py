@@ -12,10 +12,12 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
+from .presence import Presence, Seen
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
 from .sync import Sync
@@ -30,7 +32,9 @@ __all__ = [
     "DeployedSchema",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "to_error",
 ]
@@ -39,7 +43,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Blocks, Tokens, Conversations, Messages, Receipts, Presence, Sync, Jobs, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
