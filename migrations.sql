@@ -727,6 +727,7 @@ create table public.chat_scheduled (
     send_at timestamptz not null,
     created_at timestamptz not null default now()
 );
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
 
     insert into public.chat_schema (version) values (15)
@@ -821,7 +822,7 @@ end $step$;
 commit;
 
 
--- >>> functions b0e4f8f8384ca287
+-- >>> functions 36fb5440d76b3f8b
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -942,6 +943,89 @@ begin
         where u.id = any(array(select id::uuid from jsonb_array_elements_text(p_of -> 'user_ids') as id))
     );
 end $$;
+
+
+-- borrowed ----------------------------------------------------------------------------------------------------------
+
+-- Copies of chat_make_tombstone, chat_summed_reactions, chat_hand_over and chat_shared_conversation_json: this file goes when
+-- deletions.sql, reactions.sql, departures.sql and conversations.sql have them, which come later and win.
+
+create or replace function public.chat_make_tombstone(p_message public.messages, p_version bigint) returns public.messages
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.chat_message_edits where message_id = p_message.id;
+    delete from public.chat_reactions where message_id = p_message.id;
+    delete from public.chat_mentions where message_id = p_message.id;
+    update public.messages
+    set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
+        reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null
+    where id = p_message.id
+    returning * into p_message;
+    update public.messages as root
+    set version = p_version, reply_count = reply_count - 1,
+        last_reply_at = case
+            when last_reply_at > p_message.created_at then last_reply_at
+            else (
+                select created_at from public.messages
+                where thread_id = root.id and deleted_at is null order by seq desc limit 1
+            )
+        end
+    where id = p_message.thread_id;
+    return p_message;
+end $$;
+
+-- The reactions of a message with those of one emoji counted anew: in their place, or last where they are the first.
+create or replace function public.chat_summed_reactions(p_message public.messages, p_emoji text, p_count integer) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_sum jsonb := case when p_count > 0 then jsonb_build_object('emoji', p_emoji, 'count', p_count, 'user_ids', (
+        select jsonb_agg(user_id order by created_at, user_id) from (
+            select user_id, created_at from public.chat_reactions
+            where message_id = p_message.id and emoji = p_emoji order by created_at, user_id limit 20
+        ) as first
+    )) end;
+begin
+    if p_count = 1 and not exists (
+        select from jsonb_array_elements(p_message.reactions) as reaction where reaction ->> 'emoji' = p_emoji
+    ) then
+        return coalesce(p_message.reactions, '[]') || v_sum;
+    end if;
+    return (
+        select jsonb_agg(case when reaction ->> 'emoji' = p_emoji then v_sum else reaction end order by place)
+        from jsonb_array_elements(p_message.reactions) with ordinality as each (reaction, place)
+        where reaction ->> 'emoji' <> p_emoji or v_sum is not null
+    );
+end $$;
+
+-- See to it that the owner of a locked conversation is one of its members: the longest-standing admin, else member, follows
+-- one who has left. Returns false when nobody is left.
+create or replace function public.chat_hand_over(p_conversation public.conversations) returns boolean
+language plpgsql set search_path = ''
+as $$
+declare
+    v_heir uuid;
+begin
+    select user_id into v_heir from public.user_conversation
+    where conversation_id = p_conversation.id
+    order by user_id = p_conversation.owner_user_id desc, role = 'admin' desc, joined_at nulls first, user_id
+    limit 1;
+    if v_heir <> p_conversation.owner_user_id then
+        update public.conversations set owner_user_id = v_heir where id = p_conversation.id;
+    end if;
+    return v_heir is not null;
+end $$;
+
+-- A conversation as everybody sees it who belongs to it: what events carry.
+create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_conversation_json(p_conversation),
+        json_build_object('participants', public.chat_participants_json(p_conversation))
+    )
+$$;
 
 
 -- conversation_lists ------------------------------------------------------------------------------------------------
@@ -1120,6 +1204,412 @@ begin
     returning * into v_conversation;
     return v_conversation;
 end $$;
+
+
+-- custom ------------------------------------------------------------------------------------------------------------
+
+-- Merge a patch into the app's own data (RFC 7396): null removes a key. Raises 422 beyond 4 KiB.
+create or replace function public.chat_merge_custom(p_custom jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_merged jsonb := public.chat_merge_patch(p_custom, p_patch);
+begin
+    -- without the blanks that PostgreSQL writes between keys and values
+    if octet_length(regexp_replace(v_merged::text, '("(\\.|[^"\\])*")|\s', '\1', 'g')) > 4096 then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"custom": ["Larger than 4 KiB as JSON."]}';
+    end if;
+    return v_merged;
+end $$;
+
+create or replace function public.chat_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+    if jsonb_typeof(p_patch) <> 'object' then
+        return p_patch;
+    end if;
+    if p_target is null or jsonb_typeof(p_target) <> 'object' then
+        p_target := '{}';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg(key, value), '{}') from (
+            select key, value from jsonb_each(p_target) where not p_patch ? key
+            union all
+            select key, public.chat_merge_patch(p_target -> key, value) from jsonb_each(p_patch) where value <> 'null'
+        ) as merged
+    );
+end $$;
+
+
+-- erasure -----------------------------------------------------------------------------------------------------------
+
+-- Erase a person: at once the profile, the tokens and what waits; a job takes what stands in conversations. A second one
+-- finds nobody any more. The result is `{id, erased_at, revoked_at}`, the last in Unix seconds.
+create or replace function public.chat_erase_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_keep_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
+    v_user public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    perform from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- somebody else was faster
+    update public.users
+    set username = 'Deleted user', avatar_url = null, about = null, custom = '{}', last_seen_at = null,
+        erased_at = now(), tokens_valid_from = v_revoked_at
+    where id = p_target_id
+    returning * into v_user;
+    delete from public.chat_blocks where p_target_id in (user_id, blocked_user_id);
+    delete from public.chat_scheduled where user_id = p_target_id;
+    delete from public.chat_invites where user_id = p_target_id;
+    perform public.chat_add_job(
+        'erase_user', jsonb_build_object('user_id', p_target_id, 'keep_messages', p_keep_messages),
+        'erase_user:' || p_target_id, null
+    );
+    return json_build_object(
+        'profile', public.chat_profile_json(v_user, false), 'erased_at', public.chat_time(v_user.erased_at),
+        'revoked_at', extract(epoch from v_revoked_at)
+    );
+end $$;
+
+-- The conversations in which an erased person still stands: as a member, with reactions, with messages unless these stay.
+create or replace function public.chat_list_traces(p_target_id uuid, p_keep_messages boolean) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(conversation_id order by conversation_id), '[]') from (
+            select conversation_id from public.user_conversation where user_id = p_target_id
+            union
+            select m.conversation_id from public.chat_reactions as r
+            cross join lateral (select conversation_id from public.messages where id = r.message_id limit 1) as m
+            where r.user_id = p_target_id
+            union
+            select conversation_id from public.messages
+            where not p_keep_messages and user_id = p_target_id and deleted_at is null and type = 'text'
+        ) as found
+    );
+end $$;
+
+-- Take a person who was erased out of one conversation: first the membership, so that nothing of theirs can follow; then
+-- up to p_limit reactions; then up to p_limit messages after the number p_after_seq. `next` is the number to go on after,
+-- null at the end. Done again it changes nothing.
+create or replace function public.chat_erase_traces(
+    p_target_id uuid, p_conversation_id uuid, p_keep_messages boolean, p_after_seq bigint, p_limit integer
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_events json[];
+    v_count integer;
+    v_next bigint := p_after_seq;
+begin
+    select * into v_conversation from public.conversations
+    where id = p_conversation_id and exists (select from public.users where id = p_target_id and erased_at is not null)
+    for no key update;
+    if not found then
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_events := public.chat_erase_membership(v_conversation, p_target_id);
+    if v_events is null then  -- the conversation went with its last member
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_count := cardinality(v_events);
+    v_events := v_events || public.chat_erase_reactions(p_conversation_id, p_target_id, p_limit);
+    if cardinality(v_events) - v_count < p_limit then
+        v_next := null;
+        if not p_keep_messages then
+            v_count := cardinality(v_events);
+            v_events := v_events || public.chat_erase_messages(p_conversation_id, p_target_id, p_after_seq, p_limit);
+            if cardinality(v_events) - v_count = p_limit then
+                v_next := v_events[cardinality(v_events)] -> 'payload' ->> 'seq';
+            end if;
+        end if;
+    end if;
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    return public.chat_change_json(
+        cardinality(v_events) > 0, v_conversation.audience_version, json_build_object('next', v_next),
+        array_to_json(v_events)
+    );
+end $$;
+
+-- Returns the events, null when nobody is left and the conversation was deleted.
+create or replace function public.chat_erase_membership(
+    p_conversation public.conversations, p_target_id uuid
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.chat_thread_members where user_id = p_target_id and conversation_id = p_conversation.id and following;
+    delete from public.user_conversation where conversation_id = p_conversation.id and user_id = p_target_id;
+    if not found then
+        return '{}';
+    end if;
+    if not public.chat_hand_over(p_conversation) then
+        delete from public.conversations where id = p_conversation.id;
+        return null;
+    end if;
+    return array[json_build_object(
+        'event', 'conversationUpdated', 'payload',
+        public.chat_shared_conversation_json(public.chat_next_version(p_conversation.id, 0, true))
+    )];
+end $$;
+
+create or replace function public.chat_erase_reactions(
+    p_conversation_id uuid, p_target_id uuid, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_row record;
+    v_message public.messages;
+    v_count integer;
+    v_events json[] := '{}';
+begin
+    for v_row in
+        select r.message_id, r.emoji
+        from public.chat_reactions as r join public.messages as m on m.id = r.message_id
+        where r.user_id = p_target_id and m.conversation_id = p_conversation_id
+        order by m.seq, r.emoji limit p_limit
+    loop
+        delete from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji and user_id = p_target_id;
+        select * into v_message from public.messages where id = v_row.message_id;
+        select count(*) into v_count from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji;
+        update public.messages
+        set reactions = nullif(public.chat_summed_reactions(v_message, v_row.emoji, v_count), '[]'),
+            version = (public.chat_next_version(p_conversation_id, 0, false)).version
+        where id = v_row.message_id
+        returning * into v_message;
+        v_events := v_events || json_build_object('event', 'reaction', 'payload', json_build_object(
+            'message_id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'emoji', v_row.emoji, 'user_id', p_target_id, 'added', false, 'count', v_count
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+create or replace function public.chat_erase_messages(
+    p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_message public.messages;
+    v_events json[] := '{}';
+begin
+    for v_message in
+        select * from public.messages
+        where conversation_id = p_conversation_id and user_id = p_target_id and seq > p_after_seq
+          and deleted_at is null and type = 'text'
+        order by seq limit p_limit
+    loop
+        v_message := public.chat_make_tombstone(
+            v_message, (public.chat_next_version(p_conversation_id, 0, false)).version
+        );
+        v_events := v_events || json_build_object('event', 'messageDeleted', 'payload', json_build_object(
+            'id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'deleted_at', public.chat_time(v_message.deleted_at),
+            'thread', case when v_message.thread_id is not null then public.chat_thread_json(v_message.thread_id) end
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+-- The last of a person: what is of no conversation's log. Up to p_limit rows of each kind; returns whether that was all.
+create or replace function public.chat_erase_rest(p_target_id uuid, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_mentions integer;
+begin
+    delete from public.chat_mentions where ctid in (
+        select ctid from public.chat_mentions where user_id = p_target_id limit p_limit
+    ) and exists (select from public.users where id = p_target_id and erased_at is not null);
+    get diagnostics v_mentions = row_count;
+    delete from public.chat_thread_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_former_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_presence where user_id = p_target_id and not online;
+    return to_json(v_mentions < p_limit);
+end $$;
+
+
+-- export ------------------------------------------------------------------------------------------------------------
+
+-- A part of all that is stored of a person, for that person: `{lines, next}`, JSON objects of one line each, and the cursor
+-- of what follows: `{kind, …}`, null at the end. A part has about p_limit lines, and ends early after a mebibyte.
+create or replace function public.chat_export_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_cursor jsonb, p_limit integer
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_kinds text[] := array['profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite'];
+    v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
+    v_row record;
+    v_lines text[] := '{}';
+    v_bytes bigint := 0;
+    v_next jsonb;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    if v_kind = 'message' then
+        for v_row in
+            select * from public.chat_export_messages(
+                p_target_id, (p_cursor ->> 'conversation_id')::uuid, (p_cursor ->> 'seq')::bigint,
+                (p_cursor ->> 'version')::bigint, p_limit
+            )
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind) || v_row.cursor;
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    else
+        for v_row in
+            select * from public.chat_export_rows(p_target_id, v_kind, coalesce(p_cursor ->> 'after', ''), p_limit)
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind, 'after', v_row.key);
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    end if;
+    if v_next is null then
+        v_next := jsonb_build_object('kind', v_kinds[array_position(v_kinds, v_kind) + 1]);
+    end if;
+    return json_build_object(
+        'lines', array_to_string(v_lines, E'\n'), 'next', case when v_next ->> 'kind' is not null then v_next end
+    );
+end $$;
+
+-- What is stored of a person of one kind, in the order of a key. Each is a query by the person's id.
+create or replace function public.chat_export_rows(
+    p_user_id uuid, p_kind text, p_after text, p_limit integer, out key text, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        select found.key collate "C", public.chat_merge(json_build_object('kind', p_kind), found.line) from (
+            select 'profile' as key, public.chat_profile_json(u, true) as line
+            from public.users as u where p_kind = 'profile' and u.id = p_user_id
+            union all
+            select m.conversation_id::text, json_build_object(
+                'conversation_id', c.id, 'type', c.type, 'name', c.name, 'role', public.chat_role(c, m),
+                'joined_at', public.chat_time(m.joined_at), 'custom', m.custom, 'last_read_seq', m.last_read_seq,
+                'last_delivered_seq', m.last_delivered_seq, 'pinned', m.pinned,
+                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until)
+            )
+            from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+            where p_kind = 'membership' and m.user_id = p_user_id
+            union all
+            select r.message_id || ' ' || r.emoji, json_build_object(
+                'message_id', r.message_id, 'emoji', r.emoji, 'created_at', public.chat_time(r.created_at)
+            )
+            from public.chat_reactions as r where p_kind = 'reaction' and r.user_id = p_user_id
+            union all
+            select t.thread_id::text, json_build_object(
+                'thread_id', t.thread_id, 'conversation_id', t.conversation_id, 'last_read_seq', t.last_read_seq
+            )
+            from public.chat_thread_members as t where p_kind = 'thread' and t.user_id = p_user_id and t.following
+            union all
+            select n.message_id::text, json_build_object(
+                'message_id', n.message_id, 'conversation_id', n.conversation_id,
+                'created_at', public.chat_time(n.created_at)
+            )
+            from public.chat_mentions as n where p_kind = 'mention' and n.user_id = p_user_id
+            union all
+            select b.blocked_user_id::text, json_build_object(
+                'user_id', b.blocked_user_id, 'created_at', public.chat_time(b.created_at)
+            )
+            from public.chat_blocks as b where p_kind = 'block' and b.user_id = p_user_id
+            union all
+            select s.id::text, json_build_object(
+                'id', s.id, 'conversation_id', s.conversation_id, 'send_at', public.chat_time(s.send_at),
+                'message', s.draft ->> 'message'
+            )
+            from public.chat_scheduled as s where p_kind = 'scheduled' and s.user_id = p_user_id
+            union all
+            select i.code, json_build_object(
+                'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
+            )
+            from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+        ) as found
+        where found.key collate "C" > p_after order by 1 limit p_limit;
+end $$;
+
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts.
+create or replace function public.chat_export_messages(
+    p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
+    out cursor jsonb, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation_id uuid := p_conversation_id;
+    v_row record;
+    v_left integer := p_limit;
+begin
+    loop
+        if v_conversation_id is not null then
+            for v_row in
+                select m as message, e.version as edit_version, e.message as edit_text, e.edited_at
+                from public.messages as m
+                cross join lateral (
+                    select 0 as version, null as message, null::timestamptz as edited_at
+                    union all
+                    select version, message, edited_at from public.chat_message_edits where message_id = m.id
+                ) as e
+                where m.conversation_id = v_conversation_id and m.user_id = p_user_id and m.type = 'text'
+                  and m.seq >= coalesce(p_seq, 0) and (m.seq, e.version) > (coalesce(p_seq, 0), coalesce(p_version, 0))
+                order by m.seq, e.version limit v_left
+            loop
+                cursor := jsonb_build_object(
+                    'conversation_id', v_conversation_id, 'seq', (v_row.message).seq, 'version', v_row.edit_version
+                );
+                line := public.chat_exported_message_json(v_row.message, v_row.edit_version, v_row.edit_text, v_row.edited_at);
+                v_left := v_left - 1;
+                return next;
+            end loop;
+        end if;
+        select min(m.conversation_id::text)::uuid into v_conversation_id from public.messages as m
+        where m.user_id = p_user_id and m.type = 'text'
+          and (v_conversation_id is null or m.conversation_id > v_conversation_id);
+        p_seq := null;
+        p_version := null;
+        exit when v_left <= 0 or v_conversation_id is null;
+    end loop;
+end $$;
+
+create or replace function public.chat_exported_message_json(
+    p_message public.messages, p_edit_version bigint, p_edit_text text, p_edited_at timestamptz
+) returns json
+language sql stable
+as $$
+    select case
+        when p_edit_version > 0 then json_build_object(
+            'kind', 'edit', 'message_id', p_message.id, 'version', p_edit_version, 'message', p_edit_text,
+            'edited_at', public.chat_time(p_edited_at)
+        )
+        else json_build_object(
+            'kind', 'message', 'id', p_message.id, 'conversation_id', p_message.conversation_id, 'seq', p_message.seq,
+            'message', p_message.message, 'created_at', public.chat_time(p_message.created_at),
+            'edited_at', public.chat_time(p_message.edited_at), 'deleted_at', public.chat_time(p_message.deleted_at),
+            'reply_to', p_message.reply_to, 'thread_id', p_message.thread_id,
+            'mentions', coalesce(p_message.mentions, '{}'), 'attachments', coalesce(p_message.attachments, '[]'),
+            'custom', coalesce(p_message.custom, '{}')
+        )
+    end
+$$;
 
 
 -- jobs --------------------------------------------------------------------------------------------------------------
@@ -1410,14 +1900,14 @@ create or replace function public.chat_role(p_conversation public.conversations,
 language sql immutable
 as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
 
--- The first 100 members, the longest-standing first.
+-- The 100 members who are in the conversation longest, by name.
 create or replace function public.chat_participants_json(p_conversation public.conversations) returns json
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
         select coalesce(json_agg(
-            public.chat_participant_json(p_conversation, first.m, u) order by (first.m).joined_at nulls first, u.id
+            public.chat_participant_json(p_conversation, first.m, u) order by u.username, u.id
         ), '[]')
         from (
             select m from public.user_conversation as m where m.conversation_id = p_conversation.id
@@ -1684,9 +2174,8 @@ as $$
 declare
     v_message public.messages;
 begin
-    select * into v_message from public.messages
-    where id = p_message_id and conversation_id = p_member.conversation_id and seq >= p_member.history_from;
-    if not found then
+    select * into v_message from public.messages where id = p_message_id;
+    if not found or v_message.conversation_id <> p_member.conversation_id or v_message.seq < p_member.history_from then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
     return v_message;
@@ -1703,7 +2192,7 @@ begin
     if not found then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
-    return to_json(v_conversation_id);
+    return json_build_object('conversation_id', v_conversation_id);
 end $$;
 
 
@@ -2149,15 +2638,15 @@ begin
         return public.chat_change_json(false, v_conversation.audience_version, public.chat_receipt_json(v_member));
     end if;
     v_own_alone := p_receipt ->> 'unread_from' is not null or not v_user.share_receipts;
-    return public.chat_merge(
-        public.chat_change_json(true, v_conversation.audience_version, public.chat_receipt_json(v_member)),
-        json_build_object('events', json_build_array(public.chat_merge(
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_receipt_json(v_member),
+        json_build_array(public.chat_merge(
             json_build_object(
                 'event', 'receipt', 'payload', public.chat_receipt_json(v_member),
-                'age', json_build_array(v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq)
+                'age', array[v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq]
             ),
-            case when v_own_alone then json_build_object('user_ids', json_build_array(p_user_id)) else json_build_object('skips', 'socket') end
-        )))
+            case when v_own_alone then json_build_object('user_ids', array[p_user_id]) else '{"skips": "socket"}' end
+        ))
     );
 end $$;
 
@@ -2288,6 +2777,17 @@ create or replace function public.chat_change_json(p_announce boolean, p_audienc
 language sql immutable
 as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
+$$;
+
+-- The same where events differ from the result, or are several: `[{event, payload, …}]`, see `Announcement`.
+create or replace function public.chat_change_json(
+    p_announce boolean, p_audience_version bigint, p_result json, p_events json
+) returns json
+language sql immutable
+as $$
+    select json_build_object(
+        'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
+    )
 $$;
 
 
@@ -2444,7 +2944,7 @@ begin
     v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
     if v_wait > 0 then
         raise exception using errcode = 'PT429', message = 'slow_mode',
-            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.', hint = ceil(v_wait);
     end if;
 end $$;
 
@@ -2737,10 +3237,11 @@ declare
     v_messages json;
     v_recovered boolean;
 begin
+    -- `seq + 0`: the rows come from the index of versions, which the limit is about, not from that of numbers
     v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
         select count(*) from (
             select from public.messages
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            where conversation_id = p_conversation.id and version > p_since and seq + 0 >= p_member.history_from
             order by version limit p_limit + 1
         ) as changed
     );
@@ -2748,7 +3249,7 @@ begin
         select coalesce(json_agg(public.chat_message_json(changed.m, a.author, p_member) order by (changed.m).seq), '[]') into v_messages
         from (
             select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            where conversation_id = p_conversation.id and version > p_since and seq + 0 >= p_member.history_from
             order by version limit p_limit
         ) as changed
         cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
@@ -2783,7 +3284,7 @@ create or replace function public.chat_list_revocations(p_seconds double precisi
 language sql stable security definer set search_path = ''
 as $$
     select coalesce(json_agg(json_build_object(
-        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
+        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from), 'is_erased', erased_at is not null
     )), '[]')
     from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
 $$;
@@ -2895,7 +3396,7 @@ begin
     set username = coalesce(p_changes ->> 'username', username),
         avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
         about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
-        custom = case when p_changes ? 'custom' then public.chat_patch_custom(custom, p_changes -> 'custom') else custom end,
+        custom = case when p_changes ? 'custom' then public.chat_merge_custom(custom, p_changes -> 'custom') else custom end,
         share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
         share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
     where id = p_target_id
@@ -2908,41 +3409,6 @@ begin
             then public.chat_profile_json(v_after, false)
         end
     );
-end $$;
-
--- A JSON merge patch (RFC 7396) of an app's own object. Raises 422 validation_failed when it would be larger than 4 KiB, the
--- blanks that PostgreSQL writes not counted.
-create or replace function public.chat_patch_custom(p_custom jsonb, p_patch jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
-as $$
-declare
-    v_custom jsonb := public.chat_merge_patch(p_custom, p_patch);
-begin
-    if greatest(octet_length(replace(v_custom::text, ' ', '')), octet_length(v_custom::text) / 2) > 4096 then
-        raise exception using errcode = 'PT422', message = 'validation_failed',
-            detail = 'custom: Larger than 4 KiB as JSON.';
-    end if;
-    return v_custom;
-end $$;
-
-create or replace function public.chat_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
-as $$
-declare
-    v_merged jsonb := case when jsonb_typeof(p_target) = 'object' then p_target else '{}' end;
-    v_key text;
-    v_value jsonb;
-begin
-    if jsonb_typeof(p_patch) <> 'object' then
-        return p_patch;
-    end if;
-    for v_key, v_value in select * from jsonb_each(p_patch) loop
-        v_merged := case
-            when v_value = 'null' then v_merged - v_key
-            else v_merged || jsonb_build_object(v_key, public.chat_merge_patch(v_merged -> v_key, v_value))
-        end;
-    end loop;
-    return v_merged;
 end $$;
 
 -- Those of some users, `{user_ids}`, who share a conversation with a user.
@@ -2972,7 +3438,8 @@ begin
 end $$;
 
 -- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
--- frequent one in the order of names.
+-- frequent one in the order of names. `coalesce`: without statistics the planner takes `is null` for rare, and would sort all
+-- that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -2985,14 +3452,16 @@ begin
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
             from (
-                select * from public.users where id <> all(v_hidden) and erased_at is null order by username, id limit 50
+                select * from public.users where id <> all(v_hidden) and coalesce(erased_at is null, true)
+                order by username, id limit 50
             ) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> all(v_hidden) and erased_at is null
+            select * from public.users
+            where username ilike v_pattern and id <> all(v_hidden) and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );
@@ -3045,7 +3514,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'b0e4f8f8384ca287', oldest_code = 1;
+update public.chat_schema set functions_hash = '36fb5440d76b3f8b', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

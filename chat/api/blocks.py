@@ -12,7 +12,7 @@ from ..schemas.users import BlockSchema, ListBlocksSchema
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
-from .cursors import cursor, parse_cursor
+from .cursors import next_link, parse_before
 
 blueprint = Blueprint("blocks", __name__, description="Block users, and list whom one has blocked.")
 
@@ -46,6 +46,5 @@ def unblock_user(caller: Caller, user_id: str) -> Response:
 @budget("default")
 def list_blocks(caller: Caller, query: dict[str, Any]) -> Response:
     """List whom the caller has blocked, the latest first. The `Link` header leads to the next page."""
-    page = storage.list_blocks(caller, query["limit"], *parse_cursor(query.get("before")))
-    following = page.info["next"]
-    return answer_page(page, {"next": {"before": cursor(**following)} if following else None})
+    page = storage.list_blocks(caller, query["limit"], *parse_before(query))
+    return answer_page(page, next_link(page.info["next"]))

@@ -16,7 +16,7 @@ from ..schemas.conversations import (
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
-from .cursors import cursor, parse_cursor
+from .cursors import next_link, parse_before
 from .hooks import spend
 
 blueprint = Blueprint("conversations", __name__, description="Open and list conversations, of two people or of many.")
@@ -46,6 +46,5 @@ def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
     The `Link` header leads to the next page.
     """
     message_limit = query.get("message_limit", current_app.config["CHAT"].conversation_messages)
-    page = storage.list_conversations(caller, query["limit"], message_limit, *parse_cursor(query.get("before")))
-    following = page.info["next"]
-    return answer_page(page, {"next": {"before": cursor(**following)} if following else None})
+    page = storage.list_conversations(caller, query["limit"], message_limit, *parse_before(query))
+    return answer_page(page, next_link(page.info["next"]))

@@ -2,14 +2,17 @@
 
 from typing import Any
 
-from flask import Response
+from flask import Response, stream_with_context
 
-from ..actions import users
+from ..actions import erasure, users
+from ..actions.export import export
 from ..auth import Caller
 from ..auth.caller import anyone_may_sign_up, identity
-from ..policy import budget, public, raises
+from ..policy import announces, budget, public, raises
 from ..schemas.users import (
     CreateUserSchema,
+    ErasedUserSchema,
+    EraseUserSchema,
     ProfileSchema,
     SearchUsersSchema,
     SignedUpSchema,
@@ -19,6 +22,8 @@ from ..schemas.users import (
 from ..storage import storage
 from .answers import answer
 from .blueprint import Blueprint
+
+LINES = "application/x-ndjson"
 
 blueprint = Blueprint("users", __name__, description="Sign up, find other users, read and change profiles.")
 
@@ -64,3 +69,32 @@ def get_user(caller: Caller, user_id: str) -> Response:
 def update_user(caller: Caller, body: dict[str, Any], user_id: str) -> Response:
     """Change the caller's own profile; those who share a conversation hear `userUpdated`."""
     return answer(users.update(caller, user_id, body))
+
+
+@blueprint.delete("/users/<id:user_id>")
+@blueprint.arguments(EraseUserSchema, location="query")
+@blueprint.response(200, ErasedUserSchema)
+@raises("not_allowed")
+@announces("messageDeleted", "conversationUpdated", "reaction")
+@budget("default")
+def erase_user(caller: Caller, query: dict[str, Any], user_id: str) -> Response:
+    """Erase the caller: the profile and all tokens at once, then what stands in conversations.
+
+    Messages become tombstones, or stay under the name `Deleted user`; memberships, reactions, mentions, blocks,
+    scheduled messages and invites go. There is no way back, and the id is never used again.
+    """
+    return answer(erasure.erase(caller, user_id, query["messages"] == "keep"))
+
+
+@blueprint.get("/users/<id:user_id>/export")
+@blueprint.caller()
+@blueprint.response(200, {"type": "string"}, content_type=LINES)
+@raises("not_allowed")
+@budget("default")
+def export_user(caller: Caller, user_id: str) -> Response:
+    """Export all that is stored of the caller, as JSON lines: one object a line, each with its `kind`.
+
+    `profile`, `membership` (with pointers and settings), `message` (followed by an `edit` for each earlier text),
+    `reaction`, `thread`, `mention`, `block`, `scheduled`, `invite`.
+    """
+    return Response(stream_with_context(export(caller, user_id)), mimetype=LINES)

@@ -3,6 +3,7 @@
 from flask import Flask
 
 from .connections import CloseUnusedConnections
+from .erasure import erase_user
 from .housekeeping import delete_old_jobs
 from .kinds import Job, ProcessJob
 from .presence import update_presence
@@ -14,6 +15,7 @@ __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 #: Rows of the database, each run by one process of all. The names stand in rows: keep them.
 JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+    Job("erase_user", erase_user, idempotent=True, attempts=20),
 ]
 
 #: What every process does for itself, also while the database is away.

@@ -37,7 +37,7 @@ def announce(
         user_ids = _listeners(event, announcement, members, caller)
         skip_sid = None if _skips(event, announcement) == "nobody" else caller.sid
         for variant, payload, chosen in _variants(event, announcement["payload"], members, user_ids):
-            _send(variant, payload, chosen, skip_sid, announcement.get("age"))
+            _send(variant, payload, chosen, skip_sid, announcement)
     except Exception:
         log.exception("the event %s could not be sent", event.name)
 
@@ -94,12 +94,14 @@ VERSION_FIELDS = ("conversation_id", "version", "from_version")
 
 
 def _send(
-    event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None, age: list[int] | None
+    event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None, announcement: Announcement
 ) -> None:
     if event.latest_of:
         key = (event.name, *(payload[name] for name in event.latest_of))
-        age = age or [payload[name] for name in event.grows]
-        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid))
+        age = announcement.get("age") or [payload[name] for name in event.grows]
+        # What is for some of the members alone does not replace what the others wait for.
+        replaces = "user_ids" not in announcement
+        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid), replaces)
     else:
         _emit(event, payload, user_ids, skip_sid)
 

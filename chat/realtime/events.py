@@ -4,10 +4,12 @@ from typing import Literal, NamedTuple
 
 from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
+from ..schemas.edits import MessageDeletionSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.events import VersionSchema
 from ..schemas.messages import SentMessageSchema
 from ..schemas.presence import PresenceSchema, TypingSchema
+from ..schemas.reactions import ReactionChangeSchema
 from ..schemas.receipts import ReceiptSchema
 from ..schemas.users import PublicProfileSchema
 
@@ -41,6 +43,21 @@ MESSAGE = Event(
 NEW_CONVERSATION = Event(
     "newConversation",
     "A conversation was opened: to every session of the listed participants.",
+    ConversationSchema,
+)
+MESSAGE_DELETED = Event(
+    "messageDeleted",
+    "A message was deleted: to the members, but the socket that acts.",
+    MessageDeletionSchema,
+)
+REACTION = Event(
+    "reaction",
+    "Somebody reacted to a message, or took that back: to the members, but the socket that acts.",
+    ReactionChangeSchema,
+)
+CONVERSATION_UPDATED = Event(
+    "conversationUpdated",
+    "A conversation was renamed, its members, roles or settings changed: to the members.",
     ConversationSchema,
 )
 RECEIPT = Event(
@@ -80,6 +97,7 @@ VERSION = Event(
     "version",
     "Something changed that this member may not see, since it is of before the member's time: take the number.",
     VersionSchema,
+    audience="users",
 )
 
 #: Every event above, by name.

@@ -181,7 +181,8 @@ def _adapt(value: Any) -> Any:
 def _failure(error: psycopg.Error) -> Exception:
     if error.sqlstate is None:  # from the driver itself: the connection broke, or could not be made
         return StorageUnavailable() if isinstance(error, psycopg.OperationalError) else error
-    return to_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_detail)
+    diagnosis = error.diag
+    return to_error(error.sqlstate, diagnosis.message_primary or "", diagnosis.message_detail, diagnosis.message_hint)
 
 
 def _one_line(error: psycopg.Error) -> str:

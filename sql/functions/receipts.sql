@@ -40,15 +40,15 @@ begin
         return public.chat_change_json(false, v_conversation.audience_version, public.chat_receipt_json(v_member));
     end if;
     v_own_alone := p_receipt ->> 'unread_from' is not null or not v_user.share_receipts;
-    return public.chat_merge(
-        public.chat_change_json(true, v_conversation.audience_version, public.chat_receipt_json(v_member)),
-        json_build_object('events', json_build_array(public.chat_merge(
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_receipt_json(v_member),
+        json_build_array(public.chat_merge(
             json_build_object(
                 'event', 'receipt', 'payload', public.chat_receipt_json(v_member),
-                'age', json_build_array(v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq)
+                'age', array[v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq]
             ),
-            case when v_own_alone then json_build_object('user_ids', json_build_array(p_user_id)) else json_build_object('skips', 'socket') end
-        )))
+            case when v_own_alone then json_build_object('user_ids', array[p_user_id]) else '{"skips": "socket"}' end
+        ))
     );
 end $$;
 

@@ -102,7 +102,7 @@ begin
     set username = coalesce(p_changes ->> 'username', username),
         avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
         about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
-        custom = case when p_changes ? 'custom' then public.chat_patch_custom(custom, p_changes -> 'custom') else custom end,
+        custom = case when p_changes ? 'custom' then public.chat_merge_custom(custom, p_changes -> 'custom') else custom end,
         share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
         share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
     where id = p_target_id
@@ -115,41 +115,6 @@ begin
             then public.chat_profile_json(v_after, false)
         end
     );
-end $$;
-
--- A JSON merge patch (RFC 7396) of an app's own object. Raises 422 validation_failed when it would be larger than 4 KiB, the
--- blanks that PostgreSQL writes not counted.
-create or replace function public.chat_patch_custom(p_custom jsonb, p_patch jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
-as $$
-declare
-    v_custom jsonb := public.chat_merge_patch(p_custom, p_patch);
-begin
-    if greatest(octet_length(replace(v_custom::text, ' ', '')), octet_length(v_custom::text) / 2) > 4096 then
-        raise exception using errcode = 'PT422', message = 'validation_failed',
-            detail = 'custom: Larger than 4 KiB as JSON.';
-    end if;
-    return v_custom;
-end $$;
-
-create or replace function public.chat_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
-language plpgsql immutable set search_path = ''
-as $$
-declare
-    v_merged jsonb := case when jsonb_typeof(p_target) = 'object' then p_target else '{}' end;
-    v_key text;
-    v_value jsonb;
-begin
-    if jsonb_typeof(p_patch) <> 'object' then
-        return p_patch;
-    end if;
-    for v_key, v_value in select * from jsonb_each(p_patch) loop
-        v_merged := case
-            when v_value = 'null' then v_merged - v_key
-            else v_merged || jsonb_build_object(v_key, public.chat_merge_patch(v_merged -> v_key, v_value))
-        end;
-    end loop;
-    return v_merged;
 end $$;
 
 -- Those of some users, `{user_ids}`, who share a conversation with a user.
@@ -179,7 +144,8 @@ begin
 end $$;
 
 -- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
--- frequent one in the order of names.
+-- frequent one in the order of names. `coalesce`: without statistics the planner takes `is null` for rare, and would sort all
+-- that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -192,14 +158,16 @@ begin
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
             from (
-                select * from public.users where id <> all(v_hidden) and erased_at is null order by username, id limit 50
+                select * from public.users where id <> all(v_hidden) and coalesce(erased_at is null, true)
+                order by username, id limit 50
             ) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> all(v_hidden) and erased_at is null
+            select * from public.users
+            where username ilike v_pattern and id <> all(v_hidden) and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );

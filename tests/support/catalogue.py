@@ -4,6 +4,7 @@ It feeds the access matrix, the tests of bad input and bad bodies, and those of 
 read is taken from the app, so that no new field can be forgotten.
 """
 
+import json
 import re
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -17,7 +18,7 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.fields import AnyText, Custom, Flag, Id, Items, Mapping, Text, Time, WebAddress, Whole
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
@@ -34,18 +35,24 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve")}
+        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay")}
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve = self.ids.values()
+        self.ann, self.bob, self.eve, self.leaver, self.fay = self.ids.values()
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
         path = f"/conversations/{self.conversation}/messages/create"
         self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
 
+    def next_leaver(self) -> str:
+        """Return somebody who is there to be erased."""
+        if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
+        return self.leaver
+
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
-        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside")
+        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside", "chat_blocks")
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
 
@@ -63,12 +70,16 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says.
+    `is_public` is what the tests expect, whatever the route's policy says. `user` is whom the path names, and `is_own`
+    that nobody else may call. `caller` is who calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
     names: str | None = None
     is_public: bool = False
+    user: Callable[[World], str] = lambda world: world.ann
+    is_own: bool = False
+    caller: Callable[[World], str] = lambda world: world.ann
 
 
 CALLS: dict[str, Call] = {
@@ -80,6 +91,21 @@ CALLS: dict[str, Call] = {
     "health.ready": Call(is_public=True),
     "users.create_user": Call(lambda world: {"username": "cid"}),
     "users.search_users": Call(lambda world: {"q": "b"}, "user_id"),
+    "users.get_user": Call(names="user_id", user=lambda world: world.bob),
+    "users.update_user": Call(
+        lambda world: {"username": "ann", "about": "tea", "custom": {"a": 1}}, "user_id", is_own=True
+    ),
+    "users.erase_user": Call(
+        lambda world: {"messages": "delete"},
+        "user_id",
+        user=lambda world: world.leaver,
+        is_own=True,
+        caller=lambda world: world.next_leaver(),
+    ),
+    "users.export_user": Call(names="user_id", is_own=True),
+    "blocks.block_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.unblock_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.list_blocks": Call(lambda world: {"limit": 10}, "user_id"),
     "tokens.refresh_token": Call(),
     "tokens.revoke_tokens": Call(),
     "conversations.create_conversation": Call(
@@ -114,7 +140,7 @@ class Route(NamedTuple):
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
-        names = {self.call.names: named or world.ann} if self.call.names else {}
+        names = {self.call.names: named or self.call.caller(world)} if self.call.names else {}
         return self.call.content(world) | names
 
     def send(self, world: World, content: Content, conversation: str | None = None, **options: Any) -> TestResponse:
@@ -129,6 +155,7 @@ class Route(NamedTuple):
     def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
         """Make a request to the route."""
         path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
+        path = path.replace("<id:user_id>", self.call.user(world))
         with world.client.open(
             path.replace("<path:filename>", "index.html"), method=self.method, **options
         ) as response:
@@ -159,11 +186,23 @@ QUERIES = [route for route in ROUTES if route.location == "query"]
 PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
 
 
+#: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
+NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+
+
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     """Whether the contract lets a field have this value; none of the values is the id of anything."""
     if value is None:
         return field.allow_none
     match field:
+        case WebAddress():
+            return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
+        case Flag():
+            return value in ("true", "false") or isinstance(value, bool)
+        case fields.String() if name == "messages":
+            return value in ("delete", "keep")
+        case Custom():
+            return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Id() | Time():
             return (name, value) == ("last_message_date", "")
         case Text():
@@ -196,6 +235,9 @@ def limits(field: fields.Field[Any]) -> tuple[int, int]:
 def beyond(field: fields.Field[Any]) -> list[Any]:
     """Return values just beyond a field's limits, and those just within."""
     match field:
+        case WebAddress():
+            address = "https://a.example/"
+            return [address.ljust(field.longest, "x"), address.ljust(field.longest + 1, "x")]
         case Text():
             return ["x" * (field.longest + 1), "😀" * (field.longest + 1), "x" * field.longest, "😀" * field.longest]
         case Whole():
