@@ -12,7 +12,22 @@ from werkzeug.routing import BaseConverter
 
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
-from .api import blocks, conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
+from .api import (
+    blocks,
+    conversations,
+    documents,
+    edits,
+    health,
+    hooks,
+    messages,
+    pages,
+    pins,
+    reactions,
+    receipts,
+    sync,
+    tokens,
+    users,
+)
 from .api.answers import HEADERS
 from .api.openapi import Api
 from .auth.origins import OriginCheck, Origins
@@ -72,7 +87,8 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (pages, documents, health, users, blocks, tokens, conversations, messages, receipts, sync):
+    nouns = (users, blocks, tokens, conversations, messages, edits, reactions, pins, receipts, sync)
+    for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

@@ -4,7 +4,7 @@ from typing import Literal, NamedTuple
 
 from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
-from ..schemas.edits import MessageDeletionSchema
+from ..schemas.edits import MessageDeletionSchema, UpdatedMessageSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.events import VersionSchema
 from ..schemas.messages import SentMessageSchema
@@ -40,10 +40,10 @@ MESSAGE = Event(
     SentMessageSchema,
     skips="caller",
 )
-NEW_CONVERSATION = Event(
-    "newConversation",
-    "A conversation was opened: to every session of the listed participants.",
-    ConversationSchema,
+MESSAGE_UPDATED = Event(
+    "messageUpdated",
+    "A message was edited, pinned or unpinned, or many reacted at once: to the members, but the socket that acts.",
+    UpdatedMessageSchema,
 )
 MESSAGE_DELETED = Event(
     "messageDeleted",
@@ -54,6 +54,11 @@ REACTION = Event(
     "reaction",
     "Somebody reacted to a message, or took that back: to the members, but the socket that acts.",
     ReactionChangeSchema,
+)
+NEW_CONVERSATION = Event(
+    "newConversation",
+    "A conversation was opened: to every session of the listed participants.",
+    ConversationSchema,
 )
 CONVERSATION_UPDATED = Event(
     "conversationUpdated",

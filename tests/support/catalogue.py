@@ -19,6 +19,7 @@ from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
 from chat.schemas.fields import AnyText, Custom, Flag, Id, Items, Mapping, Text, Time, WebAddress, Whole
+from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
@@ -42,7 +43,7 @@ class World:
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
         path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.message = self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"]
 
     def next_leaver(self) -> str:
         """Return somebody who is there to be erased."""
@@ -70,8 +71,9 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says. `user` is whom the path names, and `is_own`
-    that nobody else may call. `caller` is who calls in open mode.
+    `is_public` is what the tests expect, whatever the route's policy says. `acts_for`: only this user may; other members
+    get 403 not_allowed. `user` is whom the path names, and `is_own` that nobody else may call. `caller` is who calls in
+    open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -80,6 +82,7 @@ class Call(NamedTuple):
     user: Callable[[World], str] = lambda world: world.ann
     is_own: bool = False
     caller: Callable[[World], str] = lambda world: world.ann
+    acts_for: str | None = None
 
 
 CALLS: dict[str, Call] = {
@@ -114,6 +117,18 @@ CALLS: dict[str, Call] = {
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "edits.get_message": Call(names="user_id"),
+    "edits.edit_message": Call(
+        lambda world: {"message": MESSAGE, "mentions": [], "attachments": [], "custom": {}}, "user_id", acts_for="ann"
+    ),
+    "edits.delete_message": Call(names="user_id", acts_for="ann"),
+    "edits.list_message_edits": Call(lambda world: {"limit": 10}, "user_id"),
+    "reactions.add_reaction": Call(names="user_id"),
+    "reactions.remove_reaction": Call(names="user_id"),
+    "reactions.list_reactions": Call(lambda world: {"emoji": "👍", "limit": 10}, "user_id"),
+    "pins.pin_message": Call(names="user_id", acts_for="ann"),
+    "pins.unpin_message": Call(names="user_id", acts_for="ann"),
+    "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -138,6 +153,12 @@ class Route(NamedTuple):
     def has_conversation(self) -> bool:
         return "<id:conversation_id>" in self.path
 
+    @property
+    def hides(self) -> str | None:
+        """What is not found by who is no member: the noun in the path."""
+        found = re.search("<id:(conversation|message)_id>", self.path)
+        return found and f"{found[1]}_not_found"
+
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
         names = {self.call.names: named or self.call.caller(world)} if self.call.names else {}
@@ -156,6 +177,7 @@ class Route(NamedTuple):
         """Make a request to the route."""
         path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
         path = path.replace("<id:user_id>", self.call.user(world))
+        path = path.replace("<id:message_id>", world.message).replace("<emoji>", "👍")
         with world.client.open(
             path.replace("<path:filename>", "index.html"), method=self.method, **options
         ) as response:
@@ -201,6 +223,8 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
             return value in ("true", "false") or isinstance(value, bool)
         case fields.String() if name == "messages":
             return value in ("delete", "keep")
+        case Emoji():
+            return False
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Id() | Time():

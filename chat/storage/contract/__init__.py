@@ -15,9 +15,12 @@ from ...errors import StorageReadOnly
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .edits import Edits
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
+from .pins import Pins
 from .presence import Presence, Seen
+from .reactions import Reactions
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
 from .sync import Sync
@@ -43,7 +46,21 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Blocks, Tokens, Conversations, Messages, Receipts, Presence, Sync, Jobs, Schema):
+class Storage(
+    Users,
+    Blocks,
+    Tokens,
+    Conversations,
+    Messages,
+    Edits,
+    Reactions,
+    Pins,
+    Receipts,
+    Presence,
+    Sync,
+    Jobs,
+    Schema,
+):
     """The database, whichever it is."""
 
     @abstractmethod

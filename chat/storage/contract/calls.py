@@ -27,6 +27,8 @@ class Announcement(TypedDict):
 
     `user_ids`: these instead of the members. `except_user_ids`: the members but these. `skips`: as in `Event`.
     `age`: of two states that an event names the later one has the larger; otherwise the fields of `Event.grows` say it.
+    `root_seq`: the number of the root of the message's thread, where the payload does not say it. `burst`: the message,
+    which can stand for this reaction to it and those before.
     """
 
     event: str
@@ -35,6 +37,8 @@ class Announcement(TypedDict):
     except_user_ids: NotRequired[list[str]]
     skips: NotRequired[str]
     age: NotRequired[list[int]]
+    root_seq: NotRequired[int | None]
+    burst: NotRequired[dict[str, Any]]
 
 
 class Change(NamedTuple):
@@ -102,8 +106,8 @@ def sql(method: Method) -> Method:
 def to_error(sqlstate: str, message: str, detail: str | None, hint: str | None = None) -> Exception:
     """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
 
-    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code,
-    `hint` the seconds to wait, if there are any; with 422 `detail` is its `errors`, as JSON.
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code, `hint` the seconds to
+    wait, if there are any; with 422 `detail` is its `errors`, as JSON.
     """
     if sqlstate == "PT422" and detail:
         return ChatError(422, message, errors=orjson.loads(detail))
