@@ -87,10 +87,10 @@ class Text(AnyText):
         return text
 
 
-class WebAddress(Text):
-    """An absolute http or https address of up to 2,048 characters."""
+class Url(Text):
+    """An address that starts with http:// or https://, up to 2,048 characters."""
 
-    default_error_messages = {"invalid_address": "Not a valid http or https address."}
+    default_error_messages = {"invalid_url": "Not an address that starts with http:// or https://."}
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(longest=2048, **_described(kwargs, format="uri"))
@@ -99,22 +99,14 @@ class WebAddress(Text):
         text = super()._deserialize(value, attr, data, **kwargs)
         try:
             parts = urlsplit(text)
-            is_address = parts.scheme in ("http", "https") and bool(parts.hostname) and (parts.port or 1) > 0
+            is_one = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
+            )
         except ValueError:
-            is_address = False
-        if not is_address or not text.isprintable() or " " in text:
-            raise self.make_error("invalid_address")
+            is_one = False
+        if not is_one:
+            raise self.make_error("invalid_url")
         return text
-
-
-class Flag(fields.Boolean):
-    """True or false, also as the words that forms and query strings carry."""
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(truthy={"true"}, falsy={"false"}, **kwargs)
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        return value if isinstance(value, bool) else super()._deserialize(value, attr, data, **kwargs)
 
 
 class Time(fields.Field[str]):

@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from .base import ANN_ID, BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
-from .fields import Flag, Id, Items, Sequence
+from .choices import Flag
+from .fields import Id, Items, Sequence
 
 
 class TypingEventSchema(Schema):

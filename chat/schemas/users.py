@@ -1,10 +1,10 @@
 """Users: a display name and an id."""
 
 from marshmallow import fields
-from marshmallow.validate import OneOf
 
 from .base import ANN_ID, CREATED_AT, Schema
-from .fields import AnyText, Custom, Flag, Id, Text, WebAddress, Whole
+from .choices import Choice, Flag
+from .fields import AnyText, Custom, Id, Text, Url, Whole
 
 
 class UserSchema(Schema):
@@ -42,7 +42,7 @@ class UpdateUserSchema(Schema):
     example = {"username": "ann", "about": "Likes tea.", "custom": {"team": "blue"}}
 
     username = Text(longest=255, trim=True)
-    avatar_url = WebAddress(allow_none=True)
+    avatar_url = Url(allow_none=True)
     about = Text(longest=1000, allow_none=True)
     custom = Custom(metadata={"description": "Merged into what is there; null removes a key (RFC 7396)."})
     share_receipts = Flag()
@@ -54,9 +54,9 @@ class EraseUserSchema(Schema):
 
     example = {"messages": "delete"}
 
-    messages = fields.String(
+    messages = Choice(
+        ("delete", "keep"),
         load_default="delete",
-        validate=OneOf(["delete", "keep"]),
         metadata={"description": "`delete` leaves tombstones, `keep` the texts, under the name `Deleted user`."},
     )
 

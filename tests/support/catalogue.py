@@ -18,7 +18,8 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Custom, Flag, Id, Items, Mapping, Text, Time, WebAddress, Whole
+from chat.schemas.choices import Choice, Flag
+from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
@@ -71,9 +72,9 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says. `acts_for`: only this user may; other members
-    get 403 not_allowed. `user` is whom the path names, and `is_own` that nobody else may call. `caller` is who calls in
-    open mode.
+    `is_public` is what the tests expect, whatever the route's policy says. `acts_for`: only this user may; other
+    members get 403 not_allowed. `user` is whom the path names, and `is_own` that nobody else may call. `caller` is who
+    calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -217,12 +218,12 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
-        case WebAddress():
+        case Url():
             return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
         case Flag():
             return value in ("true", "false") or isinstance(value, bool)
-        case fields.String() if name == "messages":
-            return value in ("delete", "keep")
+        case Choice():
+            return value in field.words
         case Emoji():
             return False
         case Custom():
@@ -259,7 +260,7 @@ def limits(field: fields.Field[Any]) -> tuple[int, int]:
 def beyond(field: fields.Field[Any]) -> list[Any]:
     """Return values just beyond a field's limits, and those just within."""
     match field:
-        case WebAddress():
+        case Url():
             address = "https://a.example/"
             return [address.ljust(field.longest, "x"), address.ljust(field.longest + 1, "x")]
         case Text():
