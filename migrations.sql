@@ -824,7 +824,7 @@ end $step$;
 commit;
 
 
--- >>> functions 2df1a24a4c07e4df
+-- >>> functions 12749584a98bdcfc
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -942,7 +942,7 @@ begin
             'share_receipts', u.share_receipts, 'blocked_with', public.chat_blocked_with(u.id)
         )), '{}')
         from public.users as u
-        where u.id = any(array(select id::uuid from jsonb_array_elements_text(p_of -> 'user_ids') as id))
+        where u.id = any(array(select value::uuid from jsonb_array_elements_text(p_of -> 'user_ids')))
     );
 end $$;
 
@@ -2691,8 +2691,8 @@ as $$
 declare
     v_process text := p_report ->> 'process';
     v_alive_until timestamptz := now() + make_interval(secs => (p_report ->> 'lease')::double precision);
-    v_online uuid[] := array(select id::uuid from jsonb_array_elements_text(p_report -> 'online') as id);
-    v_offline uuid[] := array(select id::uuid from jsonb_array_elements_text(p_report -> 'offline') as id);
+    v_online uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'online'));
+    v_offline uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'offline'));
 begin
     perform public.chat_end_processes();
     if (p_report ->> 'is_whole')::boolean then
@@ -2777,7 +2777,7 @@ begin
         return '[]';
     end if;
     if jsonb_typeof(p_report -> 'watched') = 'array' then
-        v_watched := array(select id::uuid from jsonb_array_elements_text(p_report -> 'watched') as id);
+        v_watched := array(select value::uuid from jsonb_array_elements_text(p_report -> 'watched'));
     end if;
     return (
         select coalesce(json_agg(public.chat_presence_json(u)), '[]')
@@ -2818,7 +2818,7 @@ as $$
 begin
     return public.chat_presence_seen_by(
         public.chat_require_user(p_user_id, p_issued_at),
-        array(select id::uuid from jsonb_array_elements_text(p_watch -> 'user_ids') as id)
+        array(select value::uuid from jsonb_array_elements_text(p_watch -> 'user_ids'))
     );
 end $$;
 
@@ -2831,7 +2831,7 @@ begin
         select coalesce(json_object_agg(each.key, case
             when u.erased_at is not null then '[]'
             else public.chat_presence_seen_by(
-                u, array(select id::uuid from jsonb_array_elements_text(each.value) as id)
+                u, array(select value::uuid from jsonb_array_elements_text(each.value))
             )
         end), '{}')
         from jsonb_each(p_watches) as each join public.users as u on u.id = each.key::uuid
@@ -3923,7 +3923,7 @@ as $$
 begin
     return (
         select coalesce(json_agg(id), '[]') from public.chat_contacts(
-            p_user_id, array(select id::uuid from jsonb_array_elements_text(p_among -> 'user_ids') as id)
+            p_user_id, array(select value::uuid from jsonb_array_elements_text(p_among -> 'user_ids'))
         ) as id
     );
 end $$;
@@ -4019,7 +4019,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '2df1a24a4c07e4df', oldest_code = 1;
+update public.chat_schema set functions_hash = '12749584a98bdcfc', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -105,6 +105,6 @@ begin
             'share_receipts', u.share_receipts, 'blocked_with', public.chat_blocked_with(u.id)
         )), '{}')
         from public.users as u
-        where u.id = any(array(select id::uuid from jsonb_array_elements_text(p_of -> 'user_ids') as id))
+        where u.id = any(array(select value::uuid from jsonb_array_elements_text(p_of -> 'user_ids')))
     );
 end $$;

@@ -8,8 +8,8 @@ as $$
 declare
     v_process text := p_report ->> 'process';
     v_alive_until timestamptz := now() + make_interval(secs => (p_report ->> 'lease')::double precision);
-    v_online uuid[] := array(select id::uuid from jsonb_array_elements_text(p_report -> 'online') as id);
-    v_offline uuid[] := array(select id::uuid from jsonb_array_elements_text(p_report -> 'offline') as id);
+    v_online uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'online'));
+    v_offline uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'offline'));
 begin
     perform public.chat_end_processes();
     if (p_report ->> 'is_whole')::boolean then
@@ -94,7 +94,7 @@ begin
         return '[]';
     end if;
     if jsonb_typeof(p_report -> 'watched') = 'array' then
-        v_watched := array(select id::uuid from jsonb_array_elements_text(p_report -> 'watched') as id);
+        v_watched := array(select value::uuid from jsonb_array_elements_text(p_report -> 'watched'));
     end if;
     return (
         select coalesce(json_agg(public.chat_presence_json(u)), '[]')
@@ -135,7 +135,7 @@ as $$
 begin
     return public.chat_presence_seen_by(
         public.chat_require_user(p_user_id, p_issued_at),
-        array(select id::uuid from jsonb_array_elements_text(p_watch -> 'user_ids') as id)
+        array(select value::uuid from jsonb_array_elements_text(p_watch -> 'user_ids'))
     );
 end $$;
 
@@ -148,7 +148,7 @@ begin
         select coalesce(json_object_agg(each.key, case
             when u.erased_at is not null then '[]'
             else public.chat_presence_seen_by(
-                u, array(select id::uuid from jsonb_array_elements_text(each.value) as id)
+                u, array(select value::uuid from jsonb_array_elements_text(each.value))
             )
         end), '{}')
         from jsonb_each(p_watches) as each join public.users as u on u.id = each.key::uuid

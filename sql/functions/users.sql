@@ -124,7 +124,7 @@ as $$
 begin
     return (
         select coalesce(json_agg(id), '[]') from public.chat_contacts(
-            p_user_id, array(select id::uuid from jsonb_array_elements_text(p_among -> 'user_ids') as id)
+            p_user_id, array(select value::uuid from jsonb_array_elements_text(p_among -> 'user_ids'))
         ) as id
     );
 end $$;

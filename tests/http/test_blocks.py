@@ -148,3 +148,14 @@ def test_no_event_tells_of_it(server: Server) -> None:
         block(api, ann, bob)
         unblock(api, ann, bob)
         assert blocked.heard_so_far() == own.heard_so_far() == []
+
+
+def test_privacy_is_that_of_the_users_asked_for(storage: Storage) -> None:
+    ann, bob, eve = (storage.create_user(name)["id"] for name in ("ann", "bob", "eve"))
+    storage.block_user(Caller(ann), bob)
+    storage.update_user(Caller(bob), bob, {"share_receipts": False})
+    assert storage.list_privacy({"user_ids": [ann, bob, str(uuid4())]}) == {
+        ann: {"share_receipts": True, "blocked_with": [bob]},
+        bob: {"share_receipts": False, "blocked_with": [ann]},
+    }
+    assert storage.list_privacy({"user_ids": [eve]}) == {eve: {"share_receipts": True, "blocked_with": []}}
