@@ -160,7 +160,8 @@ declare
 begin
     for v_message in
         select * from public.messages
-        where conversation_id = p_conversation_id and user_id = p_target_id and seq > p_after_seq
+        -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+        where conversation_id = p_conversation_id and coalesce(user_id = p_target_id) and seq > p_after_seq
           and deleted_at is null and type = 'text'
         order by seq limit p_limit
     loop

@@ -109,37 +109,49 @@ language plpgsql stable set search_path = ''
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;
+    v_following uuid[];
     v_row record;
     v_left integer := p_limit;
 begin
     loop
-        if v_conversation_id is not null then
-            for v_row in
-                select m as message, e.version as edit_version, e.message as edit_text, e.edited_at
-                from public.messages as m
-                cross join lateral (
-                    select 0 as version, null as message, null::timestamptz as edited_at
-                    union all
-                    select version, message, edited_at from public.chat_message_edits where message_id = m.id
-                ) as e
-                where m.conversation_id = v_conversation_id and m.user_id = p_user_id and m.type = 'text'
-                  and m.seq >= coalesce(p_seq, 0) and (m.seq, e.version) > (coalesce(p_seq, 0), coalesce(p_version, 0))
-                order by m.seq, e.version limit v_left
-            loop
-                cursor := jsonb_build_object(
-                    'conversation_id', v_conversation_id, 'seq', (v_row.message).seq, 'version', v_row.edit_version
-                );
-                line := public.chat_exported_message_json(v_row.message, v_row.edit_version, v_row.edit_text, v_row.edited_at);
-                v_left := v_left - 1;
-                return next;
-            end loop;
+        for v_row in
+            select own.message, e.version as edit_version, e.message as edit_text, e.edited_at
+            from (
+                -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+                select m as message from public.messages as m
+                where m.conversation_id = v_conversation_id and coalesce(m.user_id = p_user_id) and m.type = 'text'
+                  and m.seq >= coalesce(p_seq, 0)
+                order by m.seq limit v_left + 1
+            ) as own
+            cross join lateral (
+                select 0 as version, null as message, null::timestamptz as edited_at
+                union all
+                select version, message, edited_at from public.chat_message_edits where message_id = (own.message).id
+            ) as e
+            where ((own.message).seq, e.version) > (coalesce(p_seq, 0), coalesce(p_version, 0))
+            order by (own.message).seq, e.version limit v_left
+        loop
+            cursor := jsonb_build_object(
+                'conversation_id', v_conversation_id, 'seq', (v_row.message).seq, 'version', v_row.edit_version
+            );
+            line := public.chat_exported_message_json(v_row.message, v_row.edit_version, v_row.edit_text, v_row.edited_at);
+            v_left := v_left - 1;
+            return next;
+        end loop;
+        exit when v_left <= 0;
+        if v_following is null then
+            v_following := array(
+                select distinct conversation_id from public.messages
+                where user_id = p_user_id and type = 'text'
+                  and (v_conversation_id is null or conversation_id > v_conversation_id)
+                order by conversation_id
+            );
         end if;
-        select min(m.conversation_id::text)::uuid into v_conversation_id from public.messages as m
-        where m.user_id = p_user_id and m.type = 'text'
-          and (v_conversation_id is null or m.conversation_id > v_conversation_id);
+        exit when cardinality(v_following) = 0;
+        v_conversation_id := v_following[1];
+        v_following := v_following[2:];
         p_seq := null;
         p_version := null;
-        exit when v_left <= 0 or v_conversation_id is null;
     end loop;
 end $$;
 
