@@ -798,7 +798,7 @@ end $step$;
 commit;
 
 
--- >>> step 17 blocks
+-- >>> step 17 blocks_and_presence
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -811,6 +811,9 @@ begin
         return;
     end if;
 
+-- Who has blocked whom. And whose sockets which process holds: `online` until the last of a person's sockets there has
+-- gone, afterwards kept for a while, so that the other processes notice. A process that has not been heard of when its
+-- time is over has gone, and all of its sockets with it.
 create table public.chat_blocks (
     user_id uuid not null,
     blocked_user_id uuid not null,
@@ -818,6 +821,23 @@ create table public.chat_blocks (
     primary key (user_id, blocked_user_id)
 );
 create index chat_blocks_blocked on public.chat_blocks (blocked_user_id);
+create table public.chat_processes (
+    process text primary key,
+    alive_until timestamptz not null
+);
+create table public.chat_presence (
+    user_id uuid not null,
+    process text not null,
+    online boolean not null,
+    changed_at timestamptz not null default clock_timestamp(),
+    primary key (user_id, process)
+);
+create index chat_presence_changed on public.chat_presence (changed_at);
+create index chat_presence_gone on public.chat_presence (changed_at) where not online;
+create index chat_presence_process on public.chat_presence (process);
+-- How often it was marked unread: of two states of a member's pointers the later one has the higher count.
+alter table public.user_conversation
+    add column marked_unread integer not null default 0;
 
     insert into public.chat_schema (version) values (17)
     on conflict (only_row) do update set version = excluded.version;
@@ -853,13 +873,160 @@ end $step$;
 commit;
 
 
--- >>> functions 4e3a3e1867e8b729
+-- >>> functions 323d0890d36844a3
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
 set local statement_timeout = 0;
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
+
+
+-- blocks ------------------------------------------------------------------------------------------------------------
+
+-- The users of whom one of the two has blocked the other.
+create or replace function public.chat_blocked_with(p_user_id uuid) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select blocked_user_id from public.chat_blocks where user_id = p_user_id
+        union
+        select user_id from public.chat_blocks where blocked_user_id = p_user_id
+    );
+end $$;
+
+-- p_created_at is null for a block that was taken back.
+create or replace function public.chat_block_json(p_user public.users, p_created_at timestamptz) returns json
+language sql stable
+as $$
+    select json_build_object('user', public.chat_user_json(p_user), 'created_at', public.chat_time(p_created_at))
+$$;
+
+-- Block a user, once. Afterwards no message comes into the direct conversation of the two, not even one that was under way.
+create or replace function public.chat_block_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_target public.users;
+    v_created_at timestamptz;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_target := public.chat_require_user(p_target_id, null);
+    if p_user_id = p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Nobody can block themselves.';
+    end if;
+    perform public.chat_lock_direct(p_user_id, p_target_id);
+    insert into public.chat_blocks (user_id, blocked_user_id) values (p_user_id, p_target_id) on conflict do nothing;
+    select created_at into v_created_at from public.chat_blocks where user_id = p_user_id and blocked_user_id = p_target_id;
+    return public.chat_block_json(v_target, v_created_at);
+end $$;
+
+create or replace function public.chat_unblock_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_target public.users;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_target := public.chat_require_user(p_target_id, null);
+    delete from public.chat_blocks where user_id = p_user_id and blocked_user_id = p_target_id;
+    return public.chat_block_json(v_target, null);
+end $$;
+
+-- Lock the direct conversation of two users, if there is one, as a send does.
+create or replace function public.chat_lock_direct(p_user_id uuid, p_other_id uuid) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    perform from public.conversations where id = (
+        select conversation_id from public.chat_direct_conversations
+        where first_user_id = least(p_user_id, p_other_id) and second_user_id = greatest(p_user_id, p_other_id)
+    ) for no key update;
+end $$;
+
+-- A page of those whom a user has blocked, the latest first; p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_blocks(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_page json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    with found as (
+        select blocked_user_id, created_at, row_number() over (order by created_at desc, blocked_user_id desc) as place
+        from public.chat_blocks
+        where user_id = p_user_id
+          and (p_before_at is null or (created_at, blocked_user_id) < (p_before_at, p_before_id))
+        order by created_at desc, blocked_user_id desc limit p_limit + 1
+    ), last as (
+        select * from found where place = p_limit and exists (select from found where place > p_limit)
+    )
+    select json_build_object(
+        'info', json_build_object('next', (
+            select json_build_object('at', public.chat_time(created_at), 'id', blocked_user_id) from last
+        )),
+        'items', coalesce((
+            select json_agg(public.chat_block_json(u, f.created_at) order by f.place)
+            from found as f join public.users as u on u.id = f.blocked_user_id where f.place <= p_limit
+        ), '[]')
+    ) into v_page;
+    return v_page;
+end $$;
+
+-- What the server must know of some users, `{user_ids}`, to send nothing to who may not hear it: for each id `{share_receipts,
+-- blocked_with}`.
+create or replace function public.chat_list_privacy(p_of jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_object_agg(u.id, json_build_object(
+            'share_receipts', u.share_receipts, 'blocked_with', public.chat_blocked_with(u.id)
+        )), '{}')
+        from public.users as u
+        where u.id = any(array(select value::uuid from jsonb_array_elements_text(p_of -> 'user_ids')))
+    );
+end $$;
+
+
+-- borrowed ----------------------------------------------------------------------------------------------------------
+
+-- Copies of functions of departures.sql and conversations.sql: this file goes when those have them.
+
+-- See to it that the owner of a locked conversation is one of its members: the longest-standing admin, else member, follows
+-- one who has left. Returns false when nobody is left.
+create or replace function public.chat_hand_over(p_conversation public.conversations) returns boolean
+language plpgsql set search_path = ''
+as $$
+declare
+    v_heir uuid;
+begin
+    select user_id into v_heir from public.user_conversation
+    where conversation_id = p_conversation.id
+    order by user_id = p_conversation.owner_user_id desc, role = 'admin' desc, joined_at nulls first, user_id
+    limit 1;
+    if v_heir <> p_conversation.owner_user_id then
+        update public.conversations set owner_user_id = v_heir where id = p_conversation.id;
+    end if;
+    return v_heir is not null;
+end $$;
+
+-- A conversation as everybody sees it who belongs to it: what events carry.
+create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_conversation_json(p_conversation),
+        json_build_object('participants', public.chat_participants_json(p_conversation))
+    )
+$$;
 
 
 -- conversation_lists ------------------------------------------------------------------------------------------------
@@ -1407,6 +1574,388 @@ begin
     end loop;
     return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
 end $$;
+
+
+-- erasure -----------------------------------------------------------------------------------------------------------
+
+-- Erase a person: at once the profile, the tokens and what waits; a job takes what stands in conversations. A second one
+-- finds nobody any more. The result is `{id, erased_at, revoked_at}`, the last in Unix seconds.
+create or replace function public.chat_erase_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_keep_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
+    v_user public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    perform from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- somebody else was faster
+    update public.users
+    set username = 'Deleted user', avatar_url = null, about = null, custom = '{}', last_seen_at = null,
+        erased_at = now(), tokens_valid_from = v_revoked_at
+    where id = p_target_id
+    returning * into v_user;
+    delete from public.chat_blocks where p_target_id in (user_id, blocked_user_id);
+    delete from public.chat_scheduled where user_id = p_target_id;
+    delete from public.chat_invites where user_id = p_target_id;
+    perform public.chat_add_job(
+        'erase_user', jsonb_build_object('user_id', p_target_id, 'keep_messages', p_keep_messages),
+        'erase_user:' || p_target_id, null
+    );
+    return json_build_object(
+        'profile', public.chat_profile_json(v_user, false), 'erased_at', public.chat_time(v_user.erased_at),
+        'revoked_at', extract(epoch from v_revoked_at)
+    );
+end $$;
+
+-- The conversations in which an erased person still stands: as a member, with reactions, with messages unless these stay.
+create or replace function public.chat_list_traces(p_target_id uuid, p_keep_messages boolean) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(conversation_id order by conversation_id), '[]') from (
+            select conversation_id from public.user_conversation where user_id = p_target_id
+            union
+            select m.conversation_id from public.chat_reactions as r
+            cross join lateral (select conversation_id from public.messages where id = r.message_id limit 1) as m
+            where r.user_id = p_target_id
+            union
+            select conversation_id from public.messages
+            where not p_keep_messages and user_id = p_target_id and deleted_at is null and type = 'text'
+        ) as found
+    );
+end $$;
+
+-- Take a person who was erased out of one conversation: first the membership, so that nothing of theirs can follow; then
+-- up to p_limit reactions; then up to p_limit messages after the number p_after_seq. `next` is the number to go on after,
+-- null at the end. Done again it changes nothing.
+create or replace function public.chat_erase_traces(
+    p_target_id uuid, p_conversation_id uuid, p_keep_messages boolean, p_after_seq bigint, p_limit integer
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_events json[];
+    v_count integer;
+    v_next bigint := p_after_seq;
+begin
+    select * into v_conversation from public.conversations
+    where id = p_conversation_id and exists (select from public.users where id = p_target_id and erased_at is not null)
+    for no key update;
+    if not found then
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_events := public.chat_erase_membership(v_conversation, p_target_id);
+    if v_events is null then  -- the conversation went with its last member
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_count := cardinality(v_events);
+    v_events := v_events || public.chat_erase_reactions(p_conversation_id, p_target_id, p_limit);
+    if cardinality(v_events) - v_count < p_limit then
+        v_next := null;
+        if not p_keep_messages then
+            v_count := cardinality(v_events);
+            v_events := v_events || public.chat_erase_messages(p_conversation_id, p_target_id, p_after_seq, p_limit);
+            if cardinality(v_events) - v_count = p_limit then
+                v_next := v_events[cardinality(v_events)] -> 'payload' ->> 'seq';
+            end if;
+        end if;
+    end if;
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    return public.chat_change_json(
+        cardinality(v_events) > 0, v_conversation.audience_version, json_build_object('next', v_next),
+        array_to_json(v_events)
+    );
+end $$;
+
+-- Returns the events, null when nobody is left and the conversation was deleted.
+create or replace function public.chat_erase_membership(
+    p_conversation public.conversations, p_target_id uuid
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.chat_thread_members where user_id = p_target_id and conversation_id = p_conversation.id and following;
+    delete from public.user_conversation where conversation_id = p_conversation.id and user_id = p_target_id;
+    if not found then
+        return '{}';
+    end if;
+    if not public.chat_hand_over(p_conversation) then
+        delete from public.conversations where id = p_conversation.id;
+        return null;
+    end if;
+    return array[json_build_object(
+        'event', 'conversationUpdated', 'payload',
+        public.chat_shared_conversation_json(public.chat_next_version(p_conversation.id, 0, true))
+    )];
+end $$;
+
+create or replace function public.chat_erase_reactions(
+    p_conversation_id uuid, p_target_id uuid, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_row record;
+    v_message public.messages;
+    v_count integer;
+    v_events json[] := '{}';
+begin
+    for v_row in
+        select r.message_id, r.emoji
+        from public.chat_reactions as r join public.messages as m on m.id = r.message_id
+        where r.user_id = p_target_id and m.conversation_id = p_conversation_id
+        order by m.seq, r.emoji limit p_limit
+    loop
+        delete from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji and user_id = p_target_id;
+        select * into v_message from public.messages where id = v_row.message_id;
+        select count(*) into v_count from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji;
+        update public.messages
+        set reactions = nullif(public.chat_summed_reactions(v_message, v_row.emoji, v_count), '[]'),
+            version = (public.chat_next_version(p_conversation_id, 0, false)).version
+        where id = v_row.message_id
+        returning * into v_message;
+        v_events := v_events || json_build_object('event', 'reaction', 'payload', json_build_object(
+            'message_id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'emoji', v_row.emoji, 'user_id', p_target_id, 'added', false, 'count', v_count
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+create or replace function public.chat_erase_messages(
+    p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_message public.messages;
+    v_events json[] := '{}';
+begin
+    for v_message in
+        select * from public.messages
+        -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+        where conversation_id = p_conversation_id and coalesce(user_id = p_target_id) and seq > p_after_seq
+          and deleted_at is null and type = 'text'
+        order by seq limit p_limit
+    loop
+        v_message := public.chat_make_tombstone(
+            v_message, (public.chat_next_version(p_conversation_id, 0, false)).version
+        );
+        v_events := v_events || json_build_object('event', 'messageDeleted', 'payload', json_build_object(
+            'id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'deleted_at', public.chat_time(v_message.deleted_at),
+            'thread', case when v_message.thread_id is not null then public.chat_thread_json(v_message.thread_id) end
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+-- The last of a person: what is of no conversation's log. Up to p_limit rows of each kind; returns whether that was all.
+create or replace function public.chat_erase_rest(p_target_id uuid, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_mentions integer;
+begin
+    delete from public.chat_mentions where ctid in (
+        select ctid from public.chat_mentions where user_id = p_target_id limit p_limit
+    ) and exists (select from public.users where id = p_target_id and erased_at is not null);
+    get diagnostics v_mentions = row_count;
+    delete from public.chat_thread_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_former_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_presence where user_id = p_target_id and not online;
+    return to_json(v_mentions < p_limit);
+end $$;
+
+
+-- export ------------------------------------------------------------------------------------------------------------
+
+-- A part of all that is stored of a person, for that person: `{lines, next}`, JSON objects of one line each, and the cursor
+-- of what follows: `{kind, …}`, null at the end. A part has about p_limit lines, and ends early after a mebibyte.
+create or replace function public.chat_export_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_cursor jsonb, p_limit integer
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_kinds text[] := array['profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite'];
+    v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
+    v_row record;
+    v_lines text[] := '{}';
+    v_bytes bigint := 0;
+    v_next jsonb;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    if v_kind = 'message' then
+        for v_row in
+            select * from public.chat_export_messages(
+                p_target_id, (p_cursor ->> 'conversation_id')::uuid, (p_cursor ->> 'seq')::bigint,
+                (p_cursor ->> 'version')::bigint, p_limit
+            )
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind) || v_row.cursor;
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    else
+        for v_row in
+            select * from public.chat_export_rows(p_target_id, v_kind, coalesce(p_cursor ->> 'after', ''), p_limit)
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind, 'after', v_row.key);
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    end if;
+    if v_next is null then
+        v_next := jsonb_build_object('kind', v_kinds[array_position(v_kinds, v_kind) + 1]);
+    end if;
+    return json_build_object(
+        'lines', array_to_string(v_lines, E'\n'), 'next', case when v_next ->> 'kind' is not null then v_next end
+    );
+end $$;
+
+-- What is stored of a person of one kind, in the order of a key. Each is a query by the person's id.
+create or replace function public.chat_export_rows(
+    p_user_id uuid, p_kind text, p_after text, p_limit integer, out key text, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        select found.key collate "C", public.chat_merge(json_build_object('kind', p_kind), found.line) from (
+            select 'profile' as key, public.chat_profile_json(u, true) as line
+            from public.users as u where p_kind = 'profile' and u.id = p_user_id
+            union all
+            select m.conversation_id::text, json_build_object(
+                'conversation_id', c.id, 'type', c.type, 'name', c.name, 'role', public.chat_role(c, m),
+                'joined_at', public.chat_time(m.joined_at), 'custom', m.custom, 'last_read_seq', m.last_read_seq,
+                'last_delivered_seq', m.last_delivered_seq, 'pinned', m.pinned,
+                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until)
+            )
+            from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+            where p_kind = 'membership' and m.user_id = p_user_id
+            union all
+            select r.message_id || ' ' || r.emoji, json_build_object(
+                'message_id', r.message_id, 'emoji', r.emoji, 'created_at', public.chat_time(r.created_at)
+            )
+            from public.chat_reactions as r where p_kind = 'reaction' and r.user_id = p_user_id
+            union all
+            select t.thread_id::text, json_build_object(
+                'thread_id', t.thread_id, 'conversation_id', t.conversation_id, 'last_read_seq', t.last_read_seq
+            )
+            from public.chat_thread_members as t where p_kind = 'thread' and t.user_id = p_user_id and t.following
+            union all
+            select n.message_id::text, json_build_object(
+                'message_id', n.message_id, 'conversation_id', n.conversation_id,
+                'created_at', public.chat_time(n.created_at)
+            )
+            from public.chat_mentions as n where p_kind = 'mention' and n.user_id = p_user_id
+            union all
+            select b.blocked_user_id::text, json_build_object(
+                'user_id', b.blocked_user_id, 'created_at', public.chat_time(b.created_at)
+            )
+            from public.chat_blocks as b where p_kind = 'block' and b.user_id = p_user_id
+            union all
+            select s.id::text, json_build_object(
+                'id', s.id, 'conversation_id', s.conversation_id, 'send_at', public.chat_time(s.send_at),
+                'message', s.draft ->> 'message'
+            )
+            from public.chat_scheduled as s where p_kind = 'scheduled' and s.user_id = p_user_id
+            union all
+            select i.code, json_build_object(
+                'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
+            )
+            from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+        ) as found
+        where found.key collate "C" > p_after order by 1 limit p_limit;
+end $$;
+
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts.
+create or replace function public.chat_export_messages(
+    p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
+    out cursor jsonb, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation_id uuid := p_conversation_id;
+    v_following uuid[];
+    v_row record;
+    v_left integer := p_limit;
+begin
+    loop
+        for v_row in
+            select own.message, e.version as edit_version, e.message as edit_text, e.edited_at
+            from (
+                -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+                select m as message from public.messages as m
+                where m.conversation_id = v_conversation_id and coalesce(m.user_id = p_user_id) and m.type = 'text'
+                  and m.seq >= coalesce(p_seq, 0)
+                order by m.seq limit v_left + 1
+            ) as own
+            cross join lateral (
+                select 0 as version, null as message, null::timestamptz as edited_at
+                union all
+                select version, message, edited_at from public.chat_message_edits where message_id = (own.message).id
+            ) as e
+            where ((own.message).seq, e.version) > (coalesce(p_seq, 0), coalesce(p_version, 0))
+            order by (own.message).seq, e.version limit v_left
+        loop
+            cursor := jsonb_build_object(
+                'conversation_id', v_conversation_id, 'seq', (v_row.message).seq, 'version', v_row.edit_version
+            );
+            line := public.chat_exported_message_json(v_row.message, v_row.edit_version, v_row.edit_text, v_row.edited_at);
+            v_left := v_left - 1;
+            return next;
+        end loop;
+        exit when v_left <= 0;
+        if v_following is null then
+            v_following := array(
+                select distinct conversation_id from public.messages
+                where user_id = p_user_id and type = 'text'
+                  and (v_conversation_id is null or conversation_id > v_conversation_id)
+                order by conversation_id
+            );
+        end if;
+        exit when cardinality(v_following) = 0;
+        v_conversation_id := v_following[1];
+        v_following := v_following[2:];
+        p_seq := null;
+        p_version := null;
+    end loop;
+end $$;
+
+create or replace function public.chat_exported_message_json(
+    p_message public.messages, p_edit_version bigint, p_edit_text text, p_edited_at timestamptz
+) returns json
+language sql stable
+as $$
+    select case
+        when p_edit_version > 0 then json_build_object(
+            'kind', 'edit', 'message_id', p_message.id, 'version', p_edit_version, 'message', p_edit_text,
+            'edited_at', public.chat_time(p_edited_at)
+        )
+        else json_build_object(
+            'kind', 'message', 'id', p_message.id, 'conversation_id', p_message.conversation_id, 'seq', p_message.seq,
+            'message', p_message.message, 'created_at', public.chat_time(p_message.created_at),
+            'edited_at', public.chat_time(p_message.edited_at), 'deleted_at', public.chat_time(p_message.deleted_at),
+            'reply_to', p_message.reply_to, 'thread_id', p_message.thread_id,
+            'mentions', coalesce(p_message.mentions, '{}'), 'attachments', coalesce(p_message.attachments, '[]'),
+            'custom', coalesce(p_message.custom, '{}')
+        )
+    end
+$$;
 
 
 -- jobs --------------------------------------------------------------------------------------------------------------
@@ -2485,6 +3034,166 @@ begin
 end $$;
 
 
+-- presence ----------------------------------------------------------------------------------------------------------
+
+-- What a process says of its sockets, and asks of those of the others. p_report: `{process, lease, is_whole, online, offline,
+-- seconds, watched}`: whose first socket came and whose last one went, with `is_whole` all who have one; the process counts as
+-- alive for `lease` seconds. Returns `{is_known, changes}`: whether the database knows the process, else nothing was done and
+-- the whole is to be said; and who came or went anywhere in the last `seconds`, of `watched` unless that is null.
+create or replace function public.chat_update_presence(p_report jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_process text := p_report ->> 'process';
+    v_alive_until timestamptz := now() + make_interval(secs => (p_report ->> 'lease')::double precision);
+    v_online uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'online'));
+    v_offline uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'offline'));
+begin
+    perform public.chat_end_processes();
+    if (p_report ->> 'is_whole')::boolean then
+        insert into public.chat_processes (process, alive_until) values (v_process, v_alive_until)
+        on conflict (process) do update set alive_until = excluded.alive_until;
+        v_offline := array(
+            select user_id from public.chat_presence where process = v_process and online and user_id <> all(v_online)
+        );
+    else
+        update public.chat_processes set alive_until = v_alive_until where process = v_process;
+        if not found then
+            return json_build_object('is_known', false, 'changes', '[]'::json);
+        end if;
+    end if;
+    insert into public.chat_presence (user_id, process, online)
+    select id, v_process, true from unnest(v_online) as id order by id
+    on conflict (user_id, process) do update set online = true, changed_at = excluded.changed_at
+    where not chat_presence.online;
+    perform public.chat_end_presence(array(
+        select user_id from public.chat_presence where process = v_process and online and user_id = any(v_offline)
+    ), v_process);
+    -- The others have noticed long ago.
+    delete from public.chat_presence where not online and changed_at < now() - interval '10 minutes';
+    return json_build_object('is_known', true, 'changes', public.chat_presence_changes(p_report));
+end $$;
+
+-- Processes that have not been heard of in time have gone, with all of their sockets.
+create or replace function public.chat_end_processes() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    v_process text;
+begin
+    for v_process in
+        delete from public.chat_processes where alive_until < now() returning process
+    loop
+        perform public.chat_end_presence(
+            array(select user_id from public.chat_presence where process = v_process and online), v_process
+        );
+    end loop;
+end $$;
+
+-- The last sockets of some users on a process have gone: who has none on another is seen no longer.
+create or replace function public.chat_end_presence(p_user_ids uuid[], p_process text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update public.chat_presence set online = false, changed_at = clock_timestamp()
+    where process = p_process and user_id = any(p_user_ids);
+    perform from public.users where id = any(p_user_ids) order by id for no key update;
+    update public.users as u set last_seen_at = now()
+    where u.id = any(p_user_ids) and u.erased_at is null and not public.chat_is_online(u.id);
+end $$;
+
+create or replace function public.chat_is_online(p_user_id uuid) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return exists (
+        select from public.chat_presence as p join public.chat_processes as alive using (process)
+        where p.user_id = p_user_id and p.online and alive.alive_until > now()
+    );
+end $$;
+
+create or replace function public.chat_presence_json(p_user public.users) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'user_id', p_user.id, 'online', public.chat_is_online(p_user.id),
+        'last_seen_at', public.chat_time(p_user.last_seen_at)
+    )
+$$;
+
+create or replace function public.chat_presence_changes(p_report jsonb) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_since timestamptz := now() - make_interval(secs => (p_report ->> 'seconds')::double precision);
+    v_watched uuid[];
+begin
+    if v_since is null then
+        return '[]';
+    end if;
+    if jsonb_typeof(p_report -> 'watched') = 'array' then
+        v_watched := array(select value::uuid from jsonb_array_elements_text(p_report -> 'watched'));
+    end if;
+    return (
+        select coalesce(json_agg(public.chat_presence_json(u)), '[]')
+        from (
+            select distinct user_id from public.chat_presence
+            where changed_at > v_since and (v_watched is null or user_id = any(v_watched))
+        ) as changed
+        join public.users as u on u.id = changed.user_id and u.erased_at is null
+    );
+end $$;
+
+-- The presence of some users as another one sees it: of those who share a conversation with that user. `visible` is false,
+-- and they look as if they had never been here, where one of the two shares no presence or has blocked the other.
+create or replace function public.chat_presence_seen_by(p_user public.users, p_user_ids uuid[]) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_blocked uuid[] := public.chat_blocked_with(p_user.id);
+begin
+    return (
+        select coalesce(json_agg(
+            case
+                when p_user.share_presence and u.share_presence and u.id <> all(v_blocked)
+                then public.chat_merge(public.chat_presence_json(u), '{"visible": true}')
+                else json_build_object('user_id', u.id, 'online', false, 'last_seen_at', null, 'visible', false)
+            end order by u.id
+        ), '[]')
+        from public.chat_contacts(p_user.id, p_user_ids) as contact
+        cross join lateral (select * from public.users where id = contact and erased_at is null limit 1) as u
+    );
+end $$;
+
+create or replace function public.chat_watch_presence(
+    p_user_id uuid, p_issued_at double precision, p_watch jsonb
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return public.chat_presence_seen_by(
+        public.chat_require_user(p_user_id, p_issued_at),
+        array(select value::uuid from jsonb_array_elements_text(p_watch -> 'user_ids'))
+    );
+end $$;
+
+-- The same for many who watch, `{user: [users]}`, by user.
+create or replace function public.chat_check_watches(p_watches jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_object_agg(each.key, case
+            when u.erased_at is not null then '[]'
+            else public.chat_presence_seen_by(
+                u, array(select value::uuid from jsonb_array_elements_text(each.value))
+            )
+        end), '{}')
+        from jsonb_each(p_watches) as each join public.users as u on u.id = each.key::uuid
+    );
+end $$;
+
+
 -- previous ----------------------------------------------------------------------------------------------------------
 
 -- The functions of the last release whose parameters or result have changed since: its processes may still run while
@@ -2753,55 +3462,125 @@ as $$
     )
 $$;
 
--- p_receipt: `{read_seq, delivered_seq}`, each may be null. Pointers only move forward, and never beyond the newest
--- message; what is read has been delivered. It is announced when one has moved.
+-- p_receipt: `{read_seq, delivered_seq, unread_from}`, each may be null. Pointers move forward, and never beyond the newest
+-- message; what is read has been delivered. `unread_from` alone moves the read pointer back, before that message. It is
+-- announced when one has moved: to the user's own devices alone when it moved back, and when the user shares no receipts.
 create or replace function public.chat_update_receipt(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_receipt jsonb
 ) returns json
 language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_conversation public.conversations;
+    v_user public.users;
     v_member public.user_conversation;
-    v_read bigint;
-    v_delivered bigint;
-    v_read_system bigint;
-    v_moved boolean;
+    v_conversation public.conversations;
+    v_before public.user_conversation;
+    v_own_alone boolean;
 begin
-    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_before := public.chat_get_member(p_conversation_id, p_user_id);
     select * into v_conversation from public.conversations where id = p_conversation_id;
-    -- `least` alone takes a null for no bound at all
-    v_read := least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq);
-    v_delivered := greatest(least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq), v_read);
-    if v_conversation.system_count > 0 then
-        select system_count into v_read_system from public.messages
-        where conversation_id = p_conversation_id and seq = v_read;
+    if p_receipt ->> 'unread_from' is null then
+        v_member := public.chat_move_pointers(
+            v_conversation, v_before,
+            -- `least` alone takes a null for no bound at all
+            least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq),
+            least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq)
+        );
+    else
+        v_member := public.chat_mark_unread(v_conversation, v_before, (p_receipt ->> 'unread_from')::bigint);
     end if;
-    update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered),
-        read_system_count = greatest(read_system_count, v_read_system)
-    where conversation_id = p_conversation_id and user_id = p_user_id
-      and (last_read_seq < v_read or last_delivered_seq < v_delivered)
-    returning * into v_member;
-    v_moved := found;
-    if not v_moved then
-        select * into v_member from public.user_conversation
-        where conversation_id = p_conversation_id and user_id = p_user_id;
-        if not found then  -- removed in this moment
-            raise exception using errcode = 'PT404', message = 'conversation_not_found';
-        end if;
+    if v_member.id is null then  -- nothing moved
+        v_member := public.chat_get_member(p_conversation_id, p_user_id);  -- or removed in this moment
+        return public.chat_change_json(false, v_conversation.audience_version, public.chat_receipt_json(v_member));
     end if;
-    return public.chat_change_json(v_moved, v_conversation.audience_version, public.chat_receipt_json(v_member));
+    v_own_alone := p_receipt ->> 'unread_from' is not null or not v_user.share_receipts;
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_receipt_json(v_member),
+        json_build_array(public.chat_merge(
+            json_build_object(
+                'event', 'receipt', 'payload', public.chat_receipt_json(v_member),
+                'age', array[v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq]
+            ),
+            case when v_own_alone then json_build_object('user_ids', array[p_user_id]) else '{"skips": "socket"}' end
+        ))
+    );
 end $$;
 
+-- Returns the member if a pointer has moved, else null.
+create or replace function public.chat_move_pointers(
+    p_conversation public.conversations, p_member public.user_conversation, p_read bigint, p_delivered bigint
+) returns public.user_conversation
+language plpgsql set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    update public.user_conversation
+    set last_read_seq = greatest(last_read_seq, p_read),
+        last_delivered_seq = greatest(last_delivered_seq, p_delivered, p_read),
+        read_system_count = case
+            when last_read_seq < p_read then public.chat_count_system(p_conversation, p_read) else read_system_count
+        end
+    where id = p_member.id and (last_read_seq < p_read or last_delivered_seq < greatest(p_delivered, p_read))
+    returning * into v_member;
+    return v_member;
+end $$;
+
+create or replace function public.chat_mark_unread(
+    p_conversation public.conversations, p_member public.user_conversation, p_from bigint
+) returns public.user_conversation
+language plpgsql set search_path = ''
+as $$
+declare
+    -- never back to what does not exist for the member
+    v_read bigint := greatest(p_from, public.chat_first_seq(p_conversation, p_member)) - 1;
+    v_member public.user_conversation;
+begin
+    update public.user_conversation
+    set last_read_seq = v_read, read_system_count = public.chat_count_system(p_conversation, v_read),
+        marked_unread = marked_unread + 1
+    where id = p_member.id and last_read_seq > v_read
+    returning * into v_member;
+    return v_member;
+end $$;
+
+-- How many of the messages up to a number are of type system; the message of that number may be gone.
+create or replace function public.chat_count_system(p_conversation public.conversations, p_seq bigint) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_conversation.system_count = 0 then
+        return 0;
+    end if;
+    return coalesce(
+        (select system_count from public.messages where conversation_id = p_conversation.id and seq = p_seq),
+        (
+            select system_count - (type = 'system')::integer from public.messages
+            where conversation_id = p_conversation.id and seq > p_seq order by seq limit 1
+        ),
+        p_conversation.system_count
+    );
+end $$;
+
+-- Who shares no receipts sees no others', and is seen by nobody.
 create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    v_user public.users;
+    v_member public.user_conversation;
 begin
-    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_member := public.chat_get_member(p_conversation_id, p_user_id);
+    if not v_user.share_receipts then
+        return json_build_array(public.chat_receipt_json(v_member));
+    end if;
     return (
         select json_agg(public.chat_receipt_json(m) order by m.user_id)
-        from public.user_conversation as m where m.conversation_id = p_conversation_id
+        from public.user_conversation as m
+        where m.conversation_id = p_conversation_id
+          and (select share_receipts from public.users where id = m.user_id)
     );
 end $$;
 
@@ -2813,6 +3592,9 @@ begin
     return (
         select json_build_object(
             'total', coalesce(sum(public.chat_unread_count(c, m)), 0),
+            'total_unmuted', coalesce(
+                sum(public.chat_unread_count(c, m)) filter (where coalesce(m.muted_until, '-infinity') <= now()), 0
+            ),
             'conversations', coalesce(json_object_agg(c.id, public.chat_unread_count(c, m)), '{}')
         )
         from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
@@ -3946,7 +4728,7 @@ create or replace function public.chat_list_revocations(p_seconds double precisi
 language sql stable security definer set search_path = ''
 as $$
     select coalesce(json_agg(json_build_object(
-        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
+        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from), 'is_erased', erased_at is not null
     )), '[]')
     from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
 $$;
@@ -3960,6 +4742,22 @@ as $$
     select json_build_object(
         'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at),
         'avatar_url', p_user.avatar_url
+    )
+$$;
+
+-- A profile as everyone sees it, or with p_is_own as the person does.
+create or replace function public.chat_profile_json(p_user public.users, p_is_own boolean) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_user_json(p_user),
+        case
+            when p_is_own then json_build_object(
+                'about', p_user.about, 'custom', p_user.custom,
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+            )
+            else json_build_object('about', p_user.about, 'custom', p_user.custom)
+        end
     )
 $$;
 
@@ -3999,20 +4797,106 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names. `coalesce`:
--- without statistics the planner takes `is null` for rare, and would sort all that match.
+-- Raises 404 user_not_found for nobody, and for who was erased.
+create or replace function public.chat_get_profile(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    return public.chat_profile_json(public.chat_require_user(p_target_id, null), p_user_id = p_target_id);
+end $$;
+
+-- Raises 403 not_allowed for who changes somebody else.
+create or replace function public.chat_require_self(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    perform public.chat_require_user(p_target_id, null);
+    if p_user_id <> p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the user may do this.';
+    end if;
+end $$;
+
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
+create or replace function public.chat_update_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_before public.users;
+    v_after public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    select * into v_before from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- erased while this waited
+    update public.users
+    set username = coalesce(p_changes ->> 'username', username),
+        avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
+        about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
+        custom = case when p_changes ? 'custom' then public.chat_merge_custom(custom, p_changes -> 'custom') else custom end,
+        share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
+        share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
+    where id = p_target_id
+    returning * into v_after;
+    return json_build_object(
+        'profile', public.chat_profile_json(v_after, true),
+        'public', case
+            when (v_before.username, v_before.avatar_url, v_before.about, v_before.custom)
+                 is distinct from (v_after.username, v_after.avatar_url, v_after.about, v_after.custom)
+            then public.chat_profile_json(v_after, false)
+        end
+    );
+end $$;
+
+-- Those of some users, `{user_ids}`, who share a conversation with a user.
+create or replace function public.chat_list_contacts(p_user_id uuid, p_among jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from public.chat_contacts(
+            p_user_id, array(select value::uuid from jsonb_array_elements_text(p_among -> 'user_ids'))
+        ) as id
+    );
+end $$;
+
+create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        with own as materialized (
+            select conversation_id from public.user_conversation where user_id = p_user_id
+        ), theirs as materialized (
+            select user_id, conversation_id from public.user_conversation
+            where user_id = any(p_among) and user_id <> p_user_id
+        )
+        select distinct theirs.user_id from theirs join own using (conversation_id);
+end $$;
+
+-- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
+-- frequent one in the order of names. `coalesce`: without statistics the planner takes `is null` for rare, and would sort all
+-- that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+    v_hidden uuid[] := public.chat_blocked_with(p_user_id) || p_user_id;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
             from (
-                select * from public.users where id <> p_user_id and coalesce(erased_at is null, true)
+                select * from public.users where id <> all(v_hidden) and coalesce(erased_at is null, true)
                 order by username, id limit 50
             ) as u
         );
@@ -4021,7 +4905,7 @@ begin
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
             select * from public.users
-            where username ilike v_pattern and id <> p_user_id and coalesce(erased_at is null, true)
+            where username ilike v_pattern and id <> all(v_hidden) and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );
@@ -4074,7 +4958,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '4e3a3e1867e8b729', oldest_code = 1;
+update public.chat_schema set functions_hash = '323d0890d36844a3', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -3,6 +3,7 @@
 from typing import Any
 
 from ..auth import Caller
+from ..realtime.typing import typing
 from . import scheduled
 from .changes import commit_send
 
@@ -16,4 +17,6 @@ def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[st
     send_at = draft.pop("send_at", None)
     if send_at:
         return {"scheduled": scheduled.create(caller, conversation_id, draft, send_at)}
-    return commit_send(caller, conversation_id, draft)
+    sent = commit_send(caller, conversation_id, draft)
+    typing.stop(conversation_id, caller.user_id)
+    return sent

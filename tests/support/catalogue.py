@@ -19,7 +19,8 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.choices import Choice, Flag
+from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
@@ -38,10 +39,10 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve")}
+        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay")}
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve = self.ids.values()
+        self.ann, self.bob, self.eve, self.leaver, self.fay = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
@@ -53,9 +54,23 @@ class World:
         draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
         self.scheduled = str(self._post(path, draft, "ann")["scheduled"]["id"])
 
+    def next_leaver(self) -> str:
+        """Return somebody who is there to be erased."""
+        if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
+        return self.leaver
+
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
-        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside", "chat_reactions")
+        tables = (
+            "users",
+            "conversations",
+            "user_conversation",
+            "messages",
+            "chat_set_aside",
+            "chat_reactions",
+            "chat_blocks",
+        )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
 
@@ -73,8 +88,9 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others speak
-    of is gone after it. `is_public` is what the tests expect, whatever the route's policy says.
+    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others
+    speak of is gone after it. `is_public` is what the tests expect, whatever the policy of the route says. `user` is whom the
+    path names, and `is_own` that nobody else may call. `caller` is who calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -82,6 +98,9 @@ class Call(NamedTuple):
     is_public: bool = False
     role: str = "member"
     spoils: bool = False
+    user: Callable[[World], str] = lambda world: world.ann
+    is_own: bool = False
+    caller: Callable[[World], str] = lambda world: world.ann
 
 
 CALLS: dict[str, Call] = {
@@ -93,6 +112,21 @@ CALLS: dict[str, Call] = {
     "health.ready": Call(is_public=True),
     "users.create_user": Call(lambda world: {"username": "cid"}),
     "users.search_users": Call(lambda world: {"q": "b"}, "user_id"),
+    "users.get_user": Call(names="user_id", user=lambda world: world.bob),
+    "users.update_user": Call(
+        lambda world: {"username": "ann", "about": "tea", "custom": {"a": 1}}, "user_id", is_own=True
+    ),
+    "users.erase_user": Call(
+        lambda world: {"messages": "delete"},
+        "user_id",
+        user=lambda world: world.leaver,
+        is_own=True,
+        caller=lambda world: world.next_leaver(),
+    ),
+    "users.export_user": Call(names="user_id", is_own=True),
+    "blocks.block_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.unblock_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.list_blocks": Call(lambda world: {"limit": 10}, "user_id"),
     "tokens.refresh_token": Call(),
     "tokens.revoke_tokens": Call(),
     "conversations.create_conversation": Call(
@@ -153,7 +187,7 @@ class Route(NamedTuple):
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
-        names = {self.call.names: named or world.ann} if self.call.names else {}
+        names = {self.call.names: named or self.call.caller(world)} if self.call.names else {}
         return self.call.content(world) | names
 
     def send(self, world: World, content: Content, id: str | None = None, **options: Any) -> TestResponse:
@@ -166,7 +200,7 @@ class Route(NamedTuple):
         return self.open(world, id, **{key: content, **options})
 
     def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
-        """Make a request to the route: of the place with this id, of the world's without one.
+        """Make a request to the route: of the place with this id, of the world without one.
 
         `query` is written as it is.
         """
@@ -174,6 +208,7 @@ class Route(NamedTuple):
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
             "<id:scheduled_id>": id or world.scheduled,
+            "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
             "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
@@ -219,6 +254,12 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case Url():
+            return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
+        case Flag():
+            return value in ("true", "false") or isinstance(value, bool)
+        case Choice():
+            return value in field.words
         case Emoji():
             return False
         case Custom():
@@ -255,6 +296,9 @@ def limits(field: fields.Field[Any]) -> tuple[int, int]:
 def beyond(field: fields.Field[Any]) -> list[Any]:
     """Return values just beyond a field's limits, and those just within."""
     match field:
+        case Url():
+            address = "https://a.example/"
+            return [address.ljust(field.longest, "x"), address.ljust(field.longest + 1, "x")]
         case Text():
             return ["x" * (field.longest + 1), "😀" * (field.longest + 1), "x" * field.longest, "😀" * field.longest]
         case Whole():

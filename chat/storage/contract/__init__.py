@@ -12,12 +12,14 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .edits import Edits
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .pins import Pins
+from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
 from .scheduled import Scheduled
@@ -36,7 +38,9 @@ __all__ = [
     "DeployedSchema",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "to_error",
 ]
@@ -47,6 +51,7 @@ REFUSED_WRITE_COUNTS = 30.0
 
 class Storage(
     Users,
+    Blocks,
     Tokens,
     Conversations,
     Messages,
@@ -57,6 +62,7 @@ class Storage(
     Scheduled,
     Search,
     Receipts,
+    Presence,
     Sync,
     Jobs,
     Schema,
