@@ -12,7 +12,20 @@ from werkzeug.routing import BaseConverter
 
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
-from .api import conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
+from .api import (
+    conversations,
+    documents,
+    health,
+    hooks,
+    invites,
+    members,
+    messages,
+    pages,
+    receipts,
+    sync,
+    tokens,
+    users,
+)
 from .api.answers import HEADERS
 from .api.openapi import Api
 from .auth.origins import OriginCheck, Origins
@@ -66,7 +79,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (pages, documents, health, users, tokens, conversations, messages, receipts, sync):
+    for module in (pages, documents, health, users, tokens, conversations, members, invites, messages, receipts, sync):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

@@ -47,6 +47,7 @@ CODES: dict[str, tuple[int, str]] = {
     "frozen": (403, "The conversation is frozen: only its owner and admins may write."),
     "message_not_found": (404, "There is no such message."),
     "conversation_not_found": (404, "There is no such conversation."),
+    "invite_not_found": (404, "There is no such invite: it has expired, was used up, or was taken back."),
     "event_not_found": (404, "There is no such event."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),

@@ -27,6 +27,10 @@ HEADERS = {
 }
 
 
+#: What the links of a page keep of its query.
+KEPT = ("user_id", "limit", "message_limit", "archived", "q")
+
+
 def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:
     """Return what the OpenAPI document says of an answer with these headers."""
     return {name: {"$ref": f"#/components/headers/{name}"} for name in names}
@@ -41,7 +45,7 @@ def answer(result: str | dict[str, Any]) -> Response:
 def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response:
     """Answer the items of a page with a `Link` for each relation that has a query, relative to this one."""
     response = answer(page.items)
-    kept = {name: value for name, value in request.args.items() if name in ("user_id", "limit", "message_limit")}
+    kept = {name: value for name, value in request.args.items() if name in KEPT}
     for relation, query in links.items():
         if query is not None:
             response.headers.add("Link", f'<{request.path}?{urlencode(kept | query)}>; rel="{relation}"')

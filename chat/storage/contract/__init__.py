@@ -14,7 +14,9 @@ from abc import abstractmethod
 from ...errors import StorageReadOnly
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
+from .members import Members
 from .messages import Messages
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
@@ -39,7 +41,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Members, Invites, Messages, Receipts, Sync, Jobs, Schema):
     """The database, whichever it is."""
 
     @abstractmethod

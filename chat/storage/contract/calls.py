@@ -100,8 +100,11 @@ def sql(method: Method) -> Method:
 def to_error(sqlstate: str, message: str, detail: str | None) -> Exception:
     """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
 
-    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code.
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code; with 422 `detail` is
+    its `errors`, as JSON.
     """
+    if sqlstate == "PT422" and detail:
+        return ChatError(422, message, errors=orjson.loads(detail))
     if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
         return ChatError(int(sqlstate[2:]), message, detail or None)
     if sqlstate in ("53100", "25006"):  # the disk is full; a standby that is not promoted yet
