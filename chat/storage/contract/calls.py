@@ -97,16 +97,16 @@ def sql(method: Method) -> Method:
     return call  # type: ignore[return-value]
 
 
-def to_error(sqlstate: str, message: str, detail: str | None) -> Exception:
+def to_error(sqlstate: str, message: str, detail: str | None, hint: str | None = None) -> Exception:
     """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
 
-    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code; with 422 `detail` is
-    its `errors`, as JSON.
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code, `hint` the seconds to
+    wait, if there are any; with 422 `detail` is its `errors`, as JSON.
     """
     if sqlstate == "PT422" and detail:
         return ChatError(422, message, errors=orjson.loads(detail))
     if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
-        return ChatError(int(sqlstate[2:]), message, detail or None)
+        return ChatError(int(sqlstate[2:]), message, detail or None, retry_after=int(hint) if hint else None)
     if sqlstate in ("53100", "25006"):  # the disk is full; a standby that is not promoted yet
         return StorageReadOnly()
     # Connection lost (08), resources (53), operator intervention and time-outs (57), lock not available, and
