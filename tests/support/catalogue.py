@@ -18,7 +18,9 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.choices import Choice, Flag
+from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.members import HistoryFrom
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
@@ -39,14 +41,19 @@ class World:
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
         self.ann, self.bob, self.eve = self.ids.values()
-        self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
-        path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.open_conversation()
+
+    def open_conversation(self) -> None:
+        """Open the conversation of ann and bob; once more after a call that has deleted it, or ann has left."""
+        self.conversation = self._open("ann", [self.bob], GROUP_NAME)
+        path = f"/conversations/{self.conversation}"
+        self._post(f"{path}/messages/create", {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
-        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside")
+        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside", "chat_invites")
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
 
@@ -64,12 +71,15 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says.
+    `role`: what a member must be at least, where the call is for a conversation. `spoils`: what the others speak of is
+    gone after it. `is_public` is what the tests expect, whatever the route's policy says.
     """
 
     content: Callable[[World], Content] = lambda world: {}
     names: str | None = None
     is_public: bool = False
+    role: str = "member"
+    spoils: bool = False
 
 
 CALLS: dict[str, Call] = {
@@ -87,6 +97,34 @@ CALLS: dict[str, Call] = {
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.bob}, "user_id"),
+    "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
+    "conversations.get_conversation": Call(names="user_id"),
+    "conversations.update_conversation": Call(
+        lambda world: {
+            "description": "d",
+            "avatar_url": "https://example.com/a.png",
+            "frozen": False,
+            "history": "all",
+        },
+        "user_id",
+        role="admin",
+    ),
+    "conversations.delete_conversation": Call(names="user_id", role="owner", spoils=True),
+    "members.list_members": Call(lambda world: {"limit": 10}, "user_id"),
+    "members.add_members": Call(
+        lambda world: {"participant_ids": [world.bob], "role": "admin", "history_from": 1}, "user_id", role="admin"
+    ),
+    # Of ann: what she changes or leaves, bob may not.
+    "members.update_member": Call(lambda world: {"custom": {"x": 1}}, "user_id", role="admin"),
+    "members.remove_member": Call(names="user_id", role="admin", spoils=True),
+    "members.join_conversation": Call(names="user_id"),
+    "members.update_settings": Call(lambda world: {"pinned": True, "archived": False}, "user_id"),
+    "invites.create_invite": Call(lambda world: {"expires_in": 60, "uses": 1}, "user_id", role="admin"),
+    "invites.list_invites": Call(lambda world: {"limit": 10}, "user_id", role="admin"),
+    "invites.get_invite": Call(names="user_id"),
+    "invites.accept_invite": Call(names="user_id"),
+    "invites.delete_invite": Call(names="user_id", role="admin", spoils=True),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
@@ -113,6 +151,13 @@ class Route(NamedTuple):
     def has_conversation(self) -> bool:
         return "<id:conversation_id>" in self.path
 
+    @property
+    def place(self) -> str | None:
+        """What the path leads to, which strangers are told does not exist."""
+        if self.endpoint in ("invites.get_invite", "invites.accept_invite"):  # for strangers
+            return None
+        return "conversation" if self.has_conversation else "invite" if "<code>" in self.path else None
+
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
         names = {self.call.names: named or world.ann} if self.call.names else {}
@@ -127,14 +172,20 @@ class Route(NamedTuple):
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, conversation, **{key: content, **options})
 
-    def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
-        """Make a request to the route."""
-        path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
-        with world.client.open(
-            path.replace("<path:filename>", "index.html"), method=self.method, **options
-        ) as response:
+    def open(self, world: World, conversation: str | None = None, query: str = "", **options: Any) -> TestResponse:
+        """Make a request to the route; `query` is written as it is."""
+        values = {
+            "<id:conversation_id>": conversation or world.conversation,
+            "<id:user_id>": world.ann,
+            "<code>": world.invite,
+            "<path:filename>": "index.html",
+        }
+        path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
+        with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
             response.get_data()
-            return response
+        if self.call.spoils and response.status_code == 200:
+            world.open_conversation()
+        return response
 
     def needs(self, name: str) -> bool:
         """Whether the route refuses a payload without this field (in open mode)."""
@@ -171,6 +222,14 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     match field:
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
+        case Flag():
+            return isinstance(value, bool) or value in ("true", "false")
+        case Choice():
+            return value in field.words
+        case HistoryFrom() if value in ("all", "now"):
+            return True
+        case Url() | Before():  # none of the values is one
+            return False
         case Id() | Time():
             return (name, value) == ("last_message_date", "")
         case Text():
@@ -184,8 +243,6 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
             return isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= maximum
         case fields.List() | fields.Dict():
             return value in ([], {}) and isinstance(value, list) == isinstance(field, fields.List)
-        case fields.String() if name == "before":  # a cursor, and none of the values is one
-            return False
     raise AssertionError(f"say here what {name}, a {type(field).__name__}, may be")
 
 
