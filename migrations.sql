@@ -808,7 +808,7 @@ end $step$;
 commit;
 
 
--- >>> functions ec59f5753fc89a13
+-- >>> functions 7e8727cd15069229
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -844,7 +844,7 @@ begin
     select v_conversation.id, id from unnest(v_listed || p_user_id) as id group by id;
     v_shared := public.chat_shared_conversation_json(v_conversation);
     return public.chat_change_json(
-        true, v_conversation.audience_version, public.chat_merge(v_shared, public.chat_not_added_json(v_blocking)),
+        true, v_conversation.audience_version, public.chat_with_not_added(v_shared, v_blocking),
         json_build_array(json_build_object(
             'event', 'newConversation', 'payload', v_shared,
             'skips', case when p_user_id = any(v_listed) then 'socket' else 'caller' end
@@ -1810,10 +1810,10 @@ begin
 end $$;
 
 -- What is told of people who have come: they hear newConversation, the others conversationUpdated. p_conversation: as it
--- is with them. p_more: what the answer alone says.
+-- is with them.
 create or replace function public.chat_entered_json(
     p_conversation public.conversations, p_actor public.users, p_event text, p_user_ids uuid[],
-    p_system_messages boolean, p_more json
+    p_system_messages boolean, p_not_added uuid[]
 ) returns json
 language plpgsql set search_path = ''
 as $$
@@ -1821,7 +1821,7 @@ declare
     v_shared json := public.chat_shared_conversation_json(p_conversation);
 begin
     return public.chat_change_json(
-        true, p_conversation.audience_version, public.chat_merge(v_shared, p_more),
+        true, p_conversation.audience_version, public.chat_with_not_added(v_shared, p_not_added),
         array_to_json(array[
             json_build_object('event', 'newConversation', 'payload', v_shared, 'user_ids', p_user_ids),
             json_build_object('event', 'conversationUpdated', 'payload', v_shared, 'except_user_ids', p_user_ids)
@@ -1847,7 +1847,7 @@ begin
     end if;
     return public.chat_entered_json(
         public.chat_insert_members(p_conversation, array[p_user.id], 'member', public.chat_history_start(p_conversation)),
-        p_user, 'member_joined', array[p_user.id], p_system_messages, '{}'
+        p_user, 'member_joined', array[p_user.id], p_system_messages, '{}'::uuid[]
     );
 end $$;
 
@@ -1876,10 +1876,15 @@ begin
     );
 end $$;
 
--- `{not_added: […]}` where somebody was left out.
-create or replace function public.chat_not_added_json(p_user_ids uuid[]) returns json
+-- A conversation as the answer to who adds people has it: where somebody was left out, `not_added` says whom.
+create or replace function public.chat_with_not_added(p_shared json, p_user_ids uuid[]) returns json
 language sql immutable
-as $$ select case when p_user_ids = '{}' then '{}' else json_build_object('not_added', p_user_ids) end $$;
+as $$
+    select case
+        when p_user_ids = '{}' then p_shared
+        else public.chat_merge(p_shared, json_build_object('not_added', p_user_ids))
+    end
+$$;
 
 create or replace function public.chat_require_group(p_conversation public.conversations) returns void
 language plpgsql immutable set search_path = ''
@@ -1918,15 +1923,16 @@ begin
         array(select id::uuid from jsonb_array_elements_text(p_draft -> 'participant_ids') as id)
     );
     v_new := array(
-        select id from unnest(v_listed) as id where not exists (
-            select from public.user_conversation where conversation_id = p_conversation_id and user_id = id
+        select listed.id from unnest(v_listed) as listed (id) where not exists (
+            select from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and m.user_id = listed.id
         )
     );
     v_blocking := public.chat_who_blocked(p_user_id, v_new);
     v_new := array(select id from unnest(v_new) as id where id <> all(v_blocking));
     if v_new = '{}' then
-        return public.chat_change_json(false, v_conversation.audience_version, public.chat_merge(
-            public.chat_shared_conversation_json(v_conversation), public.chat_not_added_json(v_blocking)
+        return public.chat_change_json(false, v_conversation.audience_version, public.chat_with_not_added(
+            public.chat_shared_conversation_json(v_conversation), v_blocking
         ));
     end if;
     if v_from is not null then
@@ -1938,7 +1944,7 @@ begin
     end if;
     return public.chat_entered_json(
         public.chat_insert_members(v_conversation, v_new, v_role, v_history_from), v_actor, 'member_added', v_new,
-        p_system_messages, public.chat_not_added_json(v_blocking)
+        p_system_messages, v_blocking
     );
 end $$;
 
@@ -3515,7 +3521,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'ec59f5753fc89a13', oldest_code = 1;
+update public.chat_schema set functions_hash = '7e8727cd15069229', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

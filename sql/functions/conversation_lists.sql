@@ -23,7 +23,7 @@ begin
     select v_conversation.id, id from unnest(v_listed || p_user_id) as id group by id;
     v_shared := public.chat_shared_conversation_json(v_conversation);
     return public.chat_change_json(
-        true, v_conversation.audience_version, public.chat_merge(v_shared, public.chat_not_added_json(v_blocking)),
+        true, v_conversation.audience_version, public.chat_with_not_added(v_shared, v_blocking),
         json_build_array(json_build_object(
             'event', 'newConversation', 'payload', v_shared,
             'skips', case when p_user_id = any(v_listed) then 'socket' else 'caller' end

@@ -29,7 +29,7 @@ GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
 class World:
-    """What the calls speak of: ann and bob with a conversation and a message in it, and eve, who is no member.
+    """What the calls speak of: ann and bob with a conversation and a message in it, and eve and dan, who are no members.
 
     `tokens` has a token of each where the server signs them.
     """
@@ -37,10 +37,10 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve")}
+        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan")}
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve = self.ids.values()
+        self.ann, self.bob, self.eve, self.dan = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
@@ -97,7 +97,7 @@ CALLS: dict[str, Call] = {
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
-    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.bob}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.dan}, "user_id"),
     "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
     "conversations.get_conversation": Call(names="user_id"),
     "conversations.update_conversation": Call(
@@ -183,7 +183,9 @@ class Route(NamedTuple):
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
             response.get_data()
-        if self.call.spoils and response.status_code == 200:
+        if (
+            self.call.spoils and response.status_code == 200 and not world.tokens["ann"]
+        ):  # a token may be revoked by now
             world.open_conversation()
         return response
 
