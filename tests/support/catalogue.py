@@ -29,7 +29,7 @@ GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
 class World:
-    """What the calls speak of: ann and bob with a conversation and a message in it, and eve and dan, who are no members.
+    """What the calls speak of: ann and bob with a conversation and a message in it; eve and dan are no members.
 
     `tokens` has a token of each where the server signs them.
     """
