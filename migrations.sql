@@ -808,7 +808,7 @@ end $step$;
 commit;
 
 
--- >>> functions 7e8727cd15069229
+-- >>> functions 785c97b6688d1a1d
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1326,7 +1326,7 @@ create or replace function public.chat_get_invite_conversation(p_code text) retu
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
-    return to_json((public.chat_find_invite(p_code)).conversation_id);
+    return json_build_object('conversation_id', (public.chat_find_invite(p_code)).conversation_id);
 end $$;
 
 -- Enter a conversation by an invite. Of two who take the last use at once one gets in. A member already uses nothing.
@@ -3521,7 +3521,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '7e8727cd15069229', oldest_code = 1;
+update public.chat_schema set functions_hash = '785c97b6688d1a1d', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

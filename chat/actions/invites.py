@@ -26,7 +26,7 @@ def get(caller: Caller, code: str) -> str:
 
 def accept(caller: Caller, code: str) -> dict[str, Any]:
     """Enter the conversation of an invite, and announce it. Raises 404 invite_not_found."""
-    conversation_id = storage.get_invite_conversation(_checked(code))
+    conversation_id = storage.get_invite_conversation(_checked(code))["conversation_id"]
     return commit(
         NEW_CONVERSATION, caller, conversation_id, lambda: storage.accept_invite(caller, code, system_messages())
     )

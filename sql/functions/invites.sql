@@ -114,7 +114,7 @@ create or replace function public.chat_get_invite_conversation(p_code text) retu
 language plpgsql stable security definer set search_path = ''
 as $$
 begin
-    return to_json((public.chat_find_invite(p_code)).conversation_id);
+    return json_build_object('conversation_id', (public.chat_find_invite(p_code)).conversation_id);
 end $$;
 
 -- Enter a conversation by an invite. Of two who take the last use at once one gets in. A member already uses nothing.

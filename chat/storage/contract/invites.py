@@ -26,8 +26,8 @@ class Invites(Calls):
         """Return what an invite says: the conversation's name and how many its members are."""
 
     @sql
-    def get_invite_conversation(self, code: str) -> str:
-        """Return the id of the conversation that an invite leads to."""
+    def get_invite_conversation(self, code: str) -> dict[str, str]:
+        """Return `{conversation_id}`: where an invite leads to."""
 
     @sql
     def accept_invite(self, caller: Caller, code: str, system_messages: bool) -> Change:
