@@ -655,12 +655,14 @@ create table public.chat_reactions (
     primary key (message_id, emoji, user_id)
 );
 create index chat_reactions_user on public.chat_reactions (user_id);
+create index chat_reactions_order on public.chat_reactions (message_id, created_at, user_id);
+create index chat_reactions_emoji_order on public.chat_reactions (message_id, emoji, created_at, user_id);
 create table public.chat_message_edits (
     message_id uuid not null references public.messages (id) on delete cascade,
-    version bigint not null,                                       -- of the conversation, when this text was written
+    version bigint not null,                                       -- the last of the message with this text
     user_id uuid not null,
     message text not null,
-    edited_at timestamptz not null,
+    edited_at timestamptz not null,                                -- when this text was written
     primary key (message_id, version)
 );
 
@@ -808,7 +810,7 @@ end $step$;
 commit;
 
 
--- >>> functions 785c97b6688d1a1d
+-- >>> functions 24dbc1d05c0db5d9
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1036,6 +1038,19 @@ create or replace function public.chat_lock_conversation(p_conversation_id uuid,
 language plpgsql set search_path = ''
 as $$
 declare
+    v_conversation public.conversations := public.chat_lock_if_member(p_conversation_id, p_user_id);
+begin
+    if v_conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_conversation;
+end $$;
+
+-- The same, null for who is no member.
+create or replace function public.chat_lock_if_member(p_conversation_id uuid, p_user_id uuid) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
     v_conversation public.conversations;
 begin
     -- Only a member may take the lock: a stranger must not hold up the others.
@@ -1048,7 +1063,7 @@ begin
     if not found or not exists (
         select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
     ) then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+        return null;
     end if;
     return v_conversation;
 end $$;
@@ -1113,6 +1128,77 @@ begin
             select key, public.chat_merge_patch(p_target -> key, value) from jsonb_each(p_patch) where value <> 'null'
         ) as merged
     );
+end $$;
+
+
+-- deletions ---------------------------------------------------------------------------------------------------------
+
+-- Delete a message, for its author or an admin. A second time nothing happens. The result is what is left of the message,
+-- with what the root of its thread has become.
+create or replace function public.chat_delete_message(p_user_id uuid, p_issued_at double precision, p_message_id uuid) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_message public.messages;
+    v_root_seq bigint;
+    v_thread json;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_message := v_found.message;
+    if v_message.user_id <> p_user_id or v_message.type <> 'text' then
+        perform public.chat_require_admin(v_found.conversation, v_found.member);
+    end if;
+    if v_message.deleted_at is null then
+        v_message := public.chat_make_tombstone(
+            v_message, (public.chat_next_version(v_message.conversation_id, 0, false)).version
+        );
+    end if;
+    v_root_seq := public.chat_root_seq(v_message);
+    if v_root_seq is not null then
+        v_thread := public.chat_thread_json(v_message.thread_id);
+    end if;
+    return public.chat_change_json(
+        (v_found.message).deleted_at is null, (v_found.conversation).audience_version,
+        public.chat_merge(
+            (
+                select public.chat_message_json(v_message, u, v_found.member)
+                from public.users as u where u.id = v_message.user_id
+            ),
+            json_build_object('thread', case when v_root_seq >= (v_found.member).history_from then v_thread end)
+        ),
+        json_build_array(json_build_object('event', 'messageDeleted', 'payload', json_build_object(
+            'id', v_message.id, 'conversation_id', v_message.conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'deleted_at', public.chat_time(v_message.deleted_at), 'thread', v_thread
+        )))
+    );
+end $$;
+
+-- Empty a message of a locked conversation at its next version: the text, its earlier ones, and all that was attached to
+-- it. The root of its thread counts it no longer.
+create or replace function public.chat_make_tombstone(p_message public.messages, p_version bigint) returns public.messages
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.chat_message_edits where message_id = p_message.id;
+    delete from public.chat_reactions where message_id = p_message.id;
+    delete from public.chat_mentions where message_id = p_message.id;
+    update public.messages
+    set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
+        reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null
+    where id = p_message.id
+    returning * into p_message;
+    update public.messages as root
+    set version = p_version, reply_count = reply_count - 1,
+        last_reply_at = case
+            when last_reply_at > p_message.created_at then last_reply_at
+            else (
+                select created_at from public.messages
+                where thread_id = root.id and deleted_at is null order by seq desc limit 1
+            )
+        end
+    where id = p_message.thread_id;
+    return p_message;
 end $$;
 
 
@@ -1205,6 +1291,248 @@ begin
     return public.chat_change_json(true, v_conversation.audience_version, v_gone, json_build_array(json_build_object(
         'event', 'conversationDeleted', 'payload', v_gone, 'user_ids', v_members
     )));
+end $$;
+
+
+-- edits -------------------------------------------------------------------------------------------------------------
+
+-- A message and its conversation, locked for a change by a member. A message that the user may not see is not told from
+-- one that does not exist.
+create or replace function public.chat_lock_message(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision,
+    out conversation public.conversations, out member public.user_conversation, out message public.messages
+)
+language plpgsql set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    conversation := public.chat_lock_if_member(
+        (select conversation_id from public.messages where id = p_message_id), p_user_id
+    );
+    if conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    member := public.chat_get_member(conversation.id, p_user_id);
+    message := public.chat_find_message(p_message_id, member);
+end $$;
+
+-- The same to read it, without the lock.
+create or replace function public.chat_see_message(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision,
+    out member public.user_conversation, out message public.messages
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select m.* into member
+    from public.messages as t join public.user_conversation as m using (conversation_id)
+    where t.id = p_message_id and m.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    message := public.chat_find_message(p_message_id, member);
+end $$;
+
+-- Raises what forbids a member to change an existing message in a locked conversation: 404 message_not_found for a deleted
+-- one, 403 frozen or blocked as for a send.
+create or replace function public.chat_check_change(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_message.deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    if p_conversation.type = 'direct' and public.chat_is_blocked(p_conversation.id, p_member.user_id) then
+        raise exception using errcode = 'PT403', message = 'blocked';
+    end if;
+    if p_conversation.frozen and public.chat_role(p_conversation, p_member) = 'member' then
+        raise exception using errcode = 'PT403', message = 'frozen';
+    end if;
+end $$;
+
+create or replace function public.chat_get_message(p_user_id uuid, p_issued_at double precision, p_message_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_seen record;
+begin
+    select * into v_seen from public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    return (
+        select public.chat_message_json(v_seen.message, u, v_seen.member)
+        from public.users as u where u.id = (v_seen.message).user_id
+    );
+end $$;
+
+-- What a change of a message returns: the message as the member sees it and, if it has changed, the event for all.
+create or replace function public.chat_message_change_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages, p_has_changed boolean
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_author public.users;
+begin
+    select * into v_author from public.users where id = p_message.user_id;
+    return public.chat_change_json(
+        p_has_changed, p_conversation.audience_version, public.chat_message_json(p_message, v_author, p_member),
+        case when p_has_changed then json_build_array(json_build_object(
+            'event', 'messageUpdated', 'payload', public.chat_message_json(p_message, v_author, null),
+            'root_seq', public.chat_root_seq(p_message)
+        )) end
+    );
+end $$;
+
+-- The number of the message to whose thread a message belongs; null when it belongs to none.
+create or replace function public.chat_root_seq(p_message public.messages) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return case when p_message.thread_id is not null then
+        (select seq from public.messages where id = p_message.thread_id)
+    end;
+end $$;
+
+-- p_change: `{message?, mentions?, attachments?, custom?, version?}`. What is left out stays; attachments that are not
+-- listed go, custom is merged. With a version: 409 version_conflict when the text, the mentions or custom were edited
+-- after it.
+create or replace function public.chat_edit_message(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_change jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_old public.messages;
+    v_new public.messages;
+    v_version bigint;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_old := v_found.message;
+    perform public.chat_check_change(v_found.conversation, v_found.member, v_old);
+    if v_old.user_id <> p_user_id or v_old.type <> 'text' then
+        raise exception using errcode = 'PT403', message = 'not_allowed',
+            detail = 'Only its author may edit a message, and nobody a system message.';
+    end if;
+    if (p_change ->> 'version')::bigint < v_old.edited_version then
+        raise exception using errcode = 'PT409', message = 'version_conflict';
+    end if;
+    v_new := public.chat_edited_message(v_old, p_change);
+    if v_new is not distinct from v_old then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_old, false);
+    end if;
+    v_version := (public.chat_next_version(v_old.conversation_id, 0, false)).version;
+    if v_new.message <> v_old.message then
+        insert into public.chat_message_edits (message_id, version, user_id, message, edited_at)
+        values (v_old.id, v_old.version, v_old.user_id, v_old.message, coalesce(v_old.edited_at, v_old.created_at));
+    end if;
+    update public.messages
+    set message = v_new.message, mentions = v_new.mentions, attachments = v_new.attachments, custom = v_new.custom,
+        version = v_version,
+        edited_at = case when v_new.message <> v_old.message then clock_timestamp() else edited_at end,
+        edited_version = case
+            when (v_new.message, v_new.mentions, v_new.custom) is distinct from (v_old.message, v_old.mentions, v_old.custom)
+            then v_version else edited_version
+        end
+    where id = v_old.id
+    returning * into v_new;
+    if v_new.mentions is distinct from v_old.mentions then
+        delete from public.chat_mentions where message_id = v_new.id;
+        perform public.chat_note_mentions(v_new);
+    end if;
+    return public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true);
+end $$;
+
+-- A message as an edit leaves it. Raises 404 attachment_not_found for one that is not the message's, 422 when nothing is
+-- left of it or custom has grown too large.
+create or replace function public.chat_edited_message(p_message public.messages, p_change jsonb) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_old public.messages := p_message;
+begin
+    p_message.message := coalesce(p_change ->> 'message', v_old.message);
+    if p_change ?| array['message', 'mentions'] then
+        p_message.mentions := public.chat_mentioned(p_message.conversation_id, jsonb_build_object(
+            'message', p_message.message,
+            'mentions', coalesce(p_change -> 'mentions', to_jsonb(public.chat_listed_mentions(v_old)))
+        ));
+    end if;
+    if p_change ? 'attachments' then
+        p_message.attachments := public.chat_kept_attachments(v_old.attachments, p_change -> 'attachments');
+    end if;
+    if p_change ? 'custom' then
+        p_message.custom := nullif(public.chat_merge_custom(v_old.custom, p_change -> 'custom'), '{}');
+    end if;
+    if p_message.message = '' and p_message.attachments is null then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"attachments": ["A message without text needs one."]}';
+    end if;
+    return p_message;
+end $$;
+
+-- Whom a message mentions besides those that its text names.
+create or replace function public.chat_listed_mentions(p_message public.messages) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select unnest(p_message.mentions)
+        except
+        select unnest(public.chat_mentioned(p_message.conversation_id, jsonb_build_object('message', p_message.message)))
+    );
+end $$;
+
+-- Those of a message's attachments that a list of ids names, null for none.
+create or replace function public.chat_kept_attachments(p_attachments jsonb, p_ids jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_kept jsonb;
+begin
+    select jsonb_agg(attachment order by place) into v_kept
+    from jsonb_array_elements(p_attachments) with ordinality as each (attachment, place)
+    where p_ids ? (attachment ->> 'id');
+    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as listed (id)) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return v_kept;
+end $$;
+
+-- The earlier texts of a message after the one of a version, the oldest first; none of a deleted one. A page ends early
+-- after two mebibytes: `next` leads on.
+create or replace function public.chat_list_message_edits(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_limit integer, p_after_version bigint
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row public.chat_message_edits;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last bigint;
+    v_next bigint;
+begin
+    perform public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    for v_row in
+        select * from public.chat_message_edits
+        where message_id = p_message_id and version > coalesce(p_after_version, 0)
+        order by version limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || json_build_object(
+            'version', v_row.version, 'message', v_row.message, 'edited_at', public.chat_time(v_row.edited_at),
+            'user_id', v_row.user_id
+        );
+        v_bytes := v_bytes + octet_length(v_items[cardinality(v_items)]::text);
+        v_last := v_row.version;
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
 end $$;
 
 
@@ -1984,7 +2312,7 @@ begin
     return (
         select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
         where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
@@ -2073,8 +2401,15 @@ begin
     ) then
         p_message.thread_id := null;  -- the root is gone, or was before the member's time
     end if;
+    if v_quote is null then
+        p_message.reply_to := null;  -- likewise the original
+    end if;
+    if p_message.deleted_at is not null then
+        v_quote := null;
+        p_message.last_reply_at := null;
+    end if;
     return json_build_object(
-        'reply_to', case when v_quote is not null then p_message.reply_to end, 'quote', v_quote,
+        'reply_to', p_message.reply_to, 'quote', v_quote,
         'thread_id', p_message.thread_id, 'reply_count', p_message.reply_count,
         'last_reply_at', public.chat_time(p_message.last_reply_at),
         'reactions', public.chat_reactions_json(p_message, p_member.user_id),
@@ -2573,6 +2908,76 @@ begin
 end $$;
 
 
+-- pins --------------------------------------------------------------------------------------------------------------
+
+-- Pin a message, or with p_is_pinned false take it off; what is so already stays. Raises 403 not_allowed for who is no
+-- admin; in a direct conversation both may.
+create or replace function public.chat_set_pin(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_is_pinned boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_message public.messages;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_message := v_found.message;
+    if v_message.deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    if (v_found.conversation).type <> 'direct' then
+        perform public.chat_require_admin(v_found.conversation, v_found.member);
+    end if;
+    if (v_message.pinned_at is not null) = p_is_pinned then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_message, false);
+    end if;
+    update public.messages
+    set pinned_at = case when p_is_pinned then clock_timestamp() end,
+        version = (public.chat_next_version(v_message.conversation_id, 0, false)).version
+    where id = v_message.id
+    returning * into v_message;
+    return public.chat_message_change_json(v_found.conversation, v_found.member, v_message, true);
+end $$;
+
+-- The pinned messages that a member sees, the newest pin first. A page ends early after two mebibytes: `next` leads on.
+create or replace function public.chat_list_pins(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    for v_row in
+        select m, m.id, m.pinned_at, a.author
+        from public.messages as m
+        -- `limit 1`: each author is looked up by its id, however many rows the planner expects
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where m.conversation_id = p_conversation_id and m.pinned_at is not null and m.seq >= v_member.history_from
+          and (m.pinned_at, m.id) < (
+              coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+          )
+        order by m.pinned_at desc, m.id desc limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || public.chat_message_json(v_row.m, v_row.author, v_member);
+        v_bytes := v_bytes + octet_length(v_items[cardinality(v_items)]::text);
+        v_last := json_build_object('at', public.chat_time(v_row.pinned_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
 -- previous ----------------------------------------------------------------------------------------------------------
 
 -- The functions of the last release whose parameters or result have changed since: its processes may still run while
@@ -2697,6 +3102,159 @@ begin
         end),
         'items', v_page -> 'items'
     );
+end $$;
+
+
+-- reactions ---------------------------------------------------------------------------------------------------------
+
+-- React to a message; a second time nothing happens. Raises 422 too_many_reactions for the 21st kind.
+create or replace function public.chat_add_reaction(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    perform public.chat_check_change(v_found.conversation, v_found.member, v_found.message);
+    insert into public.chat_reactions (message_id, emoji, user_id) values (p_message_id, p_emoji, p_user_id)
+    on conflict do nothing;
+    if not found then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_found.message, false);
+    end if;
+    return public.chat_reaction_change_json(v_found.conversation, v_found.member, v_found.message, p_emoji, true);
+end $$;
+
+-- Take a reaction back; one that is not there is none that could be.
+create or replace function public.chat_remove_reaction(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    if (v_found.message).deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    delete from public.chat_reactions where message_id = p_message_id and emoji = p_emoji and user_id = p_user_id;
+    if not found then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_found.message, false);
+    end if;
+    return public.chat_reaction_change_json(v_found.conversation, v_found.member, v_found.message, p_emoji, false);
+end $$;
+
+-- Sum up a message's reactions after a row of this emoji was added or removed. `burst` is the event that can stand for
+-- several of these: the whole message.
+create or replace function public.chat_reaction_change_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages,
+    p_emoji text, p_added boolean
+) returns json
+language plpgsql set search_path = ''
+as $$
+declare
+    v_author public.users;
+    v_count integer := case when p_added then 1 else -1 end + coalesce((
+        select (reaction -> 'count')::integer from jsonb_array_elements(p_message.reactions) as reaction
+        where reaction ->> 'emoji' = p_emoji
+    ), 0);
+begin
+    update public.messages
+    set reactions = public.chat_summed_reactions(p_message, p_emoji, v_count),
+        version = (public.chat_next_version(p_message.conversation_id, 0, false)).version
+    where id = p_message.id
+    returning * into p_message;
+    if jsonb_array_length(p_message.reactions) > 20 then
+        raise exception using errcode = 'PT422', message = 'too_many_reactions',
+            detail = '{"emoji": ["A message has at most 20 kinds of reactions."]}';
+    end if;
+    select * into v_author from public.users where id = p_message.user_id;
+    return public.chat_change_json(
+        true, p_conversation.audience_version, public.chat_message_json(p_message, v_author, p_member),
+        json_build_array(json_build_object(
+            'event', 'reaction',
+            'payload', json_build_object(
+                'message_id', p_message.id, 'conversation_id', p_message.conversation_id, 'seq', p_message.seq,
+                'version', p_message.version, 'emoji', p_emoji, 'user_id', p_member.user_id, 'added', p_added,
+                'count', v_count
+            ),
+            'burst', public.chat_message_json(p_message, v_author, null), 'root_seq', public.chat_root_seq(p_message)
+        ))
+    );
+end $$;
+
+-- The reactions of a message with those of one emoji counted anew: in their place, or last where they are the first.
+create or replace function public.chat_summed_reactions(p_message public.messages, p_emoji text, p_count integer) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_sum jsonb := case when p_count > 0 then jsonb_build_object('emoji', p_emoji, 'count', p_count, 'user_ids', (
+        select jsonb_agg(user_id order by created_at, user_id) from (
+            select user_id, created_at from public.chat_reactions
+            where message_id = p_message.id and emoji = p_emoji order by created_at, user_id limit 20
+        ) as first
+    )) end;
+begin
+    if p_count = 1 and not exists (
+        select from jsonb_array_elements(p_message.reactions) as reaction where reaction ->> 'emoji' = p_emoji
+    ) then
+        return coalesce(p_message.reactions, '[]') || v_sum;
+    end if;
+    return (
+        select jsonb_agg(case when reaction ->> 'emoji' = p_emoji then v_sum else reaction end order by place)
+        from jsonb_array_elements(p_message.reactions) with ordinality as each (reaction, place)
+        where reaction ->> 'emoji' <> p_emoji or v_sum is not null
+    );
+end $$;
+
+-- Who reacted, the newest first: with one emoji, or with any where p_emoji is null.
+create or replace function public.chat_list_reactions(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_at timestamptz := coalesce(p_before_at, 'infinity');
+    v_id uuid := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_row record;
+    v_items json[] := '{}';
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    for v_row in
+        select r.*, a.author
+        from (
+            (
+                select * from public.chat_reactions
+                where p_emoji is not null and message_id = p_message_id and emoji = p_emoji
+                  and (created_at, user_id) < (v_at, v_id)
+                order by created_at desc, user_id desc limit p_limit + 1
+            )
+            union all
+            (
+                select * from public.chat_reactions
+                where p_emoji is null and message_id = p_message_id and (created_at, user_id) < (v_at, v_id)
+                order by created_at desc, user_id desc limit p_limit + 1
+            )
+        ) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by r.created_at desc, r.user_id desc
+    loop
+        if cardinality(v_items) = p_limit then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || json_build_object(
+            'emoji', v_row.emoji, 'user_id', v_row.user_id, 'users', public.chat_author_json(v_row.author),
+            'created_at', public.chat_time(v_row.created_at)
+        );
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.user_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
 end $$;
 
 
@@ -3065,7 +3623,8 @@ as $$
 begin
     return (
         select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+            'id', id, 'seq', seq, 'reply_count', reply_count,
+            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
         )
         from public.messages where id = p_thread_id
     );
@@ -3521,7 +4080,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '785c97b6688d1a1d', oldest_code = 1;
+update public.chat_schema set functions_hash = '24dbc1d05c0db5d9', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

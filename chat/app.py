@@ -15,12 +15,15 @@ from .actions.changes import new_gate
 from .api import (
     conversations,
     documents,
+    edits,
     health,
     hooks,
     invites,
     members,
     messages,
     pages,
+    pins,
+    reactions,
     receipts,
     sync,
     tokens,
@@ -80,7 +83,8 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (pages, documents, health, users, tokens, conversations, members, invites, messages, receipts, sync):
+    nouns = (users, tokens, conversations, members, invites, messages, edits, reactions, pins, receipts, sync)
+    for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

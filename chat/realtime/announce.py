@@ -6,19 +6,22 @@ logged and not repeated, because `POST /sync` brings the change.
 
 import logging
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 from ..auth import Caller
 from ..extensions import socketio
 from ..storage import Announcement
 from .audience import Members, audiences
+from .bursts import Bursts
 from .coalesce import Coalescer
-from .events import UNAUTHORIZED, VERSION, Event
+from .events import MESSAGE_UPDATED, UNAUTHORIZED, VERSION, Event
 from .sessions import sessions
 
 log = logging.getLogger(__name__)
 
 _coalescer = Coalescer()
+_bursts = Bursts()
 
 
 def announce(
@@ -34,8 +37,18 @@ def announce(
             return
         members = audiences.members(conversation_id, audience_version)
         user_ids = _listeners(event, announcement, members, caller)
-        for variant, payload, chosen in _variants(event, announcement["payload"], members, user_ids):
-            _send(variant, payload, chosen, None if _skips(event, announcement) == "nobody" else caller.sid)
+        skip_sid = None if _skips(event, announcement) == "nobody" else caller.sid
+        payload = announcement["payload"]
+        deliver = partial(_deliver, members, user_ids, announcement.get("root_seq"))
+        if "burst" in announcement:
+            # The socket that acts lacks those before its own.
+            whole = lambda first: deliver(MESSAGE_UPDATED, announcement["burst"] | {"from_version": first}, None)  # noqa: E731
+            send = lambda first: whole(first) if first else deliver(event, payload, skip_sid)  # noqa: E731
+            _bursts.offer(conversation_id, payload["message_id"], payload["version"], send)
+        else:
+            if "version" in payload:
+                _bursts.flush(conversation_id)
+            deliver(event, payload, skip_sid)
     except Exception:
         log.exception("the event %s could not be sent", event.name)
 
@@ -43,6 +56,18 @@ def announce(
 def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
     """Send `unauthorized` to one session that is about to be disconnected."""
     _emit(UNAUTHORIZED, problem, [sid])
+
+
+def _deliver(
+    members: Members,
+    user_ids: list[str],
+    root_seq: int | None,
+    event: Event,
+    payload: dict[str, Any],
+    skip_sid: str | None,
+) -> None:
+    for variant, content, chosen in _variants(event, payload, root_seq, members, user_ids):
+        _send(variant, content, chosen, skip_sid)
 
 
 def _skips(event: Event, announcement: Announcement) -> str:
@@ -59,7 +84,7 @@ def _listeners(event: Event, announcement: Announcement, members: Members, calle
 
 
 def _variants(
-    event: Event, payload: dict[str, Any], members: Members, user_ids: list[str]
+    event: Event, payload: dict[str, Any], root_seq: int | None, members: Members, user_ids: list[str]
 ) -> Iterator[tuple[Event, dict[str, Any], list[str]]]:
     """Yield what each of the users hears: the event, or what is left of it for those who joined after the message."""
     if not members.history_from or "seq" not in payload:
@@ -67,6 +92,7 @@ def _variants(
         return
     # The number before which a user must have started, to know the message itself, the quoted one, the thread's root.
     quoted, root = ((payload.get(name) or {}).get("seq", payload["seq"]) for name in ("quote", "thread"))
+    root = root_seq or root
     groups: dict[tuple[bool, bool, bool], list[str]] = {}
     for user_id in user_ids:
         first = members.history_from.get(user_id, 1)
@@ -76,7 +102,9 @@ def _variants(
             yield VERSION, {name: payload[name] for name in VERSION_FIELDS if name in payload}, chosen
             continue
         hidden = {} if sees_quoted else {"reply_to": None, "quote": None}
-        yield event, payload | hidden | ({} if sees_root else {"thread_id": None, "thread": None}), chosen
+        if not sees_root:
+            hidden |= {name: None for name in ("thread_id", "thread") if name in payload}
+        yield event, payload | hidden, chosen
 
 
 VERSION_FIELDS = ("conversation_id", "version", "from_version")

@@ -4,10 +4,12 @@ from typing import Literal, NamedTuple
 
 from ..schemas.base import Schema
 from ..schemas.conversations import ConversationSchema
+from ..schemas.edits import MessageDeletionSchema, UpdatedMessageSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.events import VersionSchema
 from ..schemas.members import SettingsSchema
 from ..schemas.messages import SentMessageSchema
+from ..schemas.reactions import ReactionChangeSchema
 from ..schemas.receipts import ReceiptSchema
 
 
@@ -35,6 +37,21 @@ MESSAGE = Event(
     "`system`: to every session of the members.",
     SentMessageSchema,
     skips="caller",
+)
+MESSAGE_UPDATED = Event(
+    "messageUpdated",
+    "A message was edited, pinned or unpinned, or many reacted at once: to the members, but the socket that acts.",
+    UpdatedMessageSchema,
+)
+MESSAGE_DELETED = Event(
+    "messageDeleted",
+    "A message was deleted: to the members, but the socket that acts.",
+    MessageDeletionSchema,
+)
+REACTION = Event(
+    "reaction",
+    "Somebody reacted to a message, or took that back: to the members, but the socket that acts.",
+    ReactionChangeSchema,
 )
 NEW_CONVERSATION = Event(
     "newConversation",

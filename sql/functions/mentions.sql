@@ -10,7 +10,7 @@ begin
     return (
         select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
         where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'

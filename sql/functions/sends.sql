@@ -138,7 +138,8 @@ as $$
 begin
     return (
         select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
+            'id', id, 'seq', seq, 'reply_count', reply_count,
+            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
         )
         from public.messages where id = p_thread_id
     );

@@ -110,7 +110,7 @@ def test_every_storage_method_says_what_it_does() -> None:
 def test_a_function_has_a_second_signature_only_for_the_last_release(open_database: psycopg.Connection) -> None:
     found = open_database.execute(
         "select proname, coalesce(proargnames, '{}') from pg_proc "
-        "where pronamespace = 'public'::regnamespace and proname like 'chat%'"
+        "where pronamespace = 'public'::regnamespace and proname like 'chat%' and prosecdef"
     ).fetchall()
     signatures = {(name, frozenset(arguments)) for name, arguments in found}
     # What a write returns, with one event or with several.
@@ -226,6 +226,17 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("POST", f"{messages}/create", {"message": "hello", "client_id": "c-1"})
     ask("GET", messages)
     ask("GET", "/conversations")
+    message = f"/messages/{ask('GET', messages)[0]['id']}"
+    ask("PATCH", message, {"message": "hello again"})
+    ask("PUT", f"{message}/reactions/👍")
+    ask("PUT", f"{message}/pin")
+    assert ask("GET", f"{message}/reactions")
+    assert ask("GET", f"{message}/history")
+    assert ask("GET", f"/conversations/{made['id']}/pins")
+    ask("DELETE", f"{message}/reactions/👍")
+    ask("DELETE", f"{message}/pin")
+    ask("DELETE", message)
+    ask("GET", message)
     ask("PUT", f"/conversations/{made['id']}/receipts", {"read_seq": 1})
     ask("GET", f"/conversations/{made['id']}/receipts")
     ask_about_members(ask, made["id"], bob["id"])
@@ -275,11 +286,15 @@ def test_every_event_has_exactly_the_fields_of_its_schema(
     headers = {"Authorization": f"Bearer {ann['access_token']}"}
     with Device(server, auth={"token": bob["access_token"]}) as device:
         conversation = api.conversation(ann, bob, **headers)
-        api.send(conversation, ann, **headers)
+        message = f"/messages/{api.send(conversation, ann, **headers)['id']}"
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **headers)
         own = {"Authorization": f"Bearer {bob['access_token']}"}
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **own)
         heard = {name: device.hear(name) for name in ("newConversation", "message", "receipt")}
+        api.request("PUT", f"{message}/reactions/👍", **headers)
+        api.request("PUT", f"{message}/pin", **headers)
+        api.request("DELETE", message, **headers)
+        heard |= {name: device.hear(name) for name in ("reaction", "messageUpdated", "messageDeleted")}
         with psycopg.connect(url) as connection:  # bob has come in later, and sees nothing of before
             connection.execute("update user_conversation set history_from = 9 where user_id = %s", [bob["id"]])
             connection.execute("select chat_next_version(id, 0, true) from conversations")

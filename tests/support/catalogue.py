@@ -21,6 +21,7 @@ from chat.config import Config
 from chat.schemas.choices import Choice, Flag
 from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.members import HistoryFrom
+from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
@@ -45,15 +46,24 @@ class World:
         self.open_conversation()
 
     def open_conversation(self) -> None:
-        """Open the conversation of ann and bob; once more after a call that has deleted it, or ann has left."""
+        """Open the conversation of ann and bob; once more after a call that has deleted what is in it, or ann has left."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         path = f"/conversations/{self.conversation}"
-        self._post(f"{path}/messages/create", {"user_id": self.ann, "message": MESSAGE}, "ann")
+        body = {"user_id": self.ann, "message": MESSAGE}
+        self.message = str(self._post(f"{path}/messages/create", body, "ann")["id"])
         self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
-        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside", "chat_invites")
+        tables = (
+            "users",
+            "conversations",
+            "user_conversation",
+            "messages",
+            "chat_set_aside",
+            "chat_reactions",
+            "chat_invites",
+        )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
 
@@ -71,8 +81,8 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `role`: what a member must be at least, where the call is for a conversation. `spoils`: what the others speak of is
-    gone after it. `is_public` is what the tests expect, whatever the route's policy says.
+    `role`: what a member must be at least. `spoils`: what the others speak of is gone after it. `is_public` is what the
+    tests expect, whatever the route's policy says.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -127,6 +137,18 @@ CALLS: dict[str, Call] = {
     "invites.delete_invite": Call(names="user_id", role="admin", spoils=True),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "edits.get_message": Call(names="user_id"),
+    "edits.edit_message": Call(
+        lambda world: {"message": MESSAGE, "mentions": [], "attachments": [], "custom": {}}, "user_id", role="author"
+    ),
+    "edits.delete_message": Call(names="user_id", role="author", spoils=True),
+    "edits.list_message_edits": Call(lambda world: {"limit": 10}, "user_id"),
+    "reactions.add_reaction": Call(names="user_id"),
+    "reactions.remove_reaction": Call(names="user_id"),
+    "reactions.list_reactions": Call(lambda world: {"emoji": "👍", "limit": 10}, "user_id"),
+    "pins.pin_message": Call(names="user_id", role="admin"),
+    "pins.unpin_message": Call(names="user_id", role="admin"),
+    "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -148,51 +170,52 @@ class Route(NamedTuple):
         return CALLS[self.endpoint]
 
     @property
-    def has_conversation(self) -> bool:
-        return "<id:conversation_id>" in self.path
-
-    @property
     def place(self) -> str | None:
         """What the path leads to, which strangers are told does not exist."""
-        if self.endpoint in ("invites.get_invite", "invites.accept_invite"):  # for strangers
-            return None
-        return "conversation" if self.has_conversation else "invite" if "<code>" in self.path else None
+        if found := re.search("<id:([a-z]+)_id>", self.path):
+            return found[1]
+        is_for_strangers = self.endpoint in ("invites.get_invite", "invites.accept_invite")
+        return "invite" if "<code>" in self.path and not is_for_strangers else None
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
         names = {self.call.names: named or world.ann} if self.call.names else {}
         return self.call.content(world) | names
 
-    def send(self, world: World, content: Content, conversation: str | None = None, **options: Any) -> TestResponse:
+    def send(self, world: World, content: Content, id: str | None = None, **options: Any) -> TestResponse:
         """Make the request with this content, in the way that the location asks for."""
         if self.location is None:
-            return self.open(world, conversation, **options)
+            return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
-        return self.open(world, conversation, **{key: content, **options})
+        return self.open(world, id, **{key: content, **options})
 
-    def open(self, world: World, conversation: str | None = None, query: str = "", **options: Any) -> TestResponse:
-        """Make a request to the route; `query` is written as it is."""
+    def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
+        """Make a request to the route: of the place with this id, of the world's without one.
+
+        `query` is written as it is.
+        """
         values = {
-            "<id:conversation_id>": conversation or world.conversation,
+            "<id:conversation_id>": id or world.conversation,
+            "<id:message_id>": id or world.message,
             "<id:user_id>": world.ann,
             "<code>": world.invite,
+            "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
             response.get_data()
-        if (
-            self.call.spoils and response.status_code == 200 and not world.tokens["ann"]
-        ):  # a token may be revoked by now
+        if self.call.spoils and response.status_code == 200 and not world.tokens["ann"]:  # which may be revoked by now
             world.open_conversation()
         return response
 
     def needs(self, name: str) -> bool:
         """Whether the route refuses a payload without this field (in open mode)."""
         names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
-        return self.schema.fields[name].required or names_the_caller
+        is_all = (name, str(self)) == ("message", "edits.edit_message-form")  # a form cannot hold the others
+        return self.schema.fields[name].required or names_the_caller or is_all
 
     def __str__(self) -> str:
         return f"{self.endpoint}-{self.location}" if self.location else self.endpoint
@@ -214,7 +237,7 @@ PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QU
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
-NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+NAMED_BY = {"reply_to": "message", "thread_id": "message", "attachments": "attachment", "mentions": None}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
@@ -222,6 +245,8 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case Emoji():
+            return False
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Flag():

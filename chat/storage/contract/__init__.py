@@ -14,10 +14,13 @@ from abc import abstractmethod
 from ...errors import StorageReadOnly
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .edits import Edits
 from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
 from .members import Members
 from .messages import Messages
+from .pins import Pins
+from .reactions import Reactions
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
 from .sync import Sync
@@ -41,7 +44,9 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Members, Invites, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(
+    Users, Tokens, Conversations, Members, Invites, Messages, Edits, Reactions, Pins, Receipts, Sync, Jobs, Schema
+):
     """The database, whichever it is."""
 
     @abstractmethod

@@ -26,6 +26,8 @@ class Announcement(TypedDict):
     """One event of a write: its name, its payload, and who hears it unless those are the members.
 
     `user_ids`: these instead of the members. `except_user_ids`: the members but these. `skips`: as in `Event`.
+    `root_seq`: the number of the root of the message's thread, where the payload does not say it. `burst`: the message,
+    which can stand for this reaction to it and those before.
     """
 
     event: str
@@ -33,6 +35,8 @@ class Announcement(TypedDict):
     user_ids: NotRequired[list[str]]
     except_user_ids: NotRequired[list[str]]
     skips: NotRequired[str]
+    root_seq: NotRequired[int | None]
+    burst: NotRequired[dict[str, Any]]
 
 
 class Change(NamedTuple):
