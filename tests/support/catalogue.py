@@ -46,7 +46,7 @@ class World:
         self.open_conversation()
 
     def open_conversation(self) -> None:
-        """Open the conversation of ann and bob; once more after a call that has deleted what is in it, or ann has left."""
+        """Open the conversation of ann and bob; once more after a call that has deleted it, or something in it."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         path = f"/conversations/{self.conversation}"
         body = {"user_id": self.ann, "message": MESSAGE}
@@ -200,14 +200,14 @@ class Route(NamedTuple):
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
             "<id:user_id>": world.ann,
-            "<code>": world.invite,
+            "<code>": id or world.invite,
             "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
             response.get_data()
-        if self.call.spoils and response.status_code == 200 and not world.tokens["ann"]:  # which may be revoked by now
+        if self.call.spoils and response.status_code == 200:
             world.open_conversation()
         return response
 
