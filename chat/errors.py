@@ -49,6 +49,7 @@ CODES: dict[str, tuple[int, str]] = {
     "attachment_not_found": (404, "There is no such attachment."),
     "conversation_not_found": (404, "There is no such conversation."),
     "scheduled_not_found": (404, "There is no such scheduled message."),
+    "invite_not_found": (404, "There is no such invite: it has expired, was used up, or was taken back."),
     "event_not_found": (404, "There is no such event."),
     "not_found": (404, "There is nothing at this address."),
     "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),

@@ -12,7 +12,7 @@ from ..storage import Page
 JSON = "application/json"
 
 #: What a link to a neighbouring page keeps of the query.
-KEPT = ("user_id", "limit", "message_limit", "q", "conversation_id", "author_id")
+KEPT: tuple[str, ...] = ("user_id", "limit", "message_limit", "q", "conversation_id", "author_id")
 
 #: What each header of an answer says, and an example. Scripts of other origins may read all of them.
 HEADERS = {
@@ -28,6 +28,10 @@ HEADERS = {
     "X-Has-More-Before": ("Whether there are items before this page: `true` or `false`.", "false"),
     "X-Has-More-After": ("Whether there are items after this page: `true` or `false`.", "true"),
 }
+
+
+#: What the links of a page keep of its query.
+KEPT: tuple[str, ...] = ("user_id", "limit", "message_limit", "archived", "q")
 
 
 def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -16,7 +16,9 @@ from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .edits import Edits
+from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
+from .members import Members
 from .messages import Messages
 from .pins import Pins
 from .presence import Presence, Seen
@@ -54,6 +56,8 @@ class Storage(
     Blocks,
     Tokens,
     Conversations,
+    Members,
+    Invites,
     Messages,
     Edits,
     Reactions,
