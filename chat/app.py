@@ -52,6 +52,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["readiness"] = health.Readiness()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     app.extensions["jobs_added"] = Event()
+    app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)

@@ -62,6 +62,7 @@ class Answer:
         self._http.write(head + body)
 
     def _head(self, length: int | None) -> bytes:
+        self._http.begins_to_answer()
         code = int(self._status[:3])
         lines = [f"HTTP/1.1 {self._status}\r\n"]
         has_length = code in (204, 304)  # which have no body

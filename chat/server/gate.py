@@ -29,6 +29,8 @@ class Gate:
         #: The address that the server listens on.
         self.address = address
         self.max_body: int = app.config["MAX_CONTENT_LENGTH"]
+        #: The routes, method and path, that read a body while it comes, and the most bytes that each takes.
+        self.streams: dict[tuple[str, str], int] = app.extensions["streams"]
         self._app = app
         self._limits = app.extensions["limits"]
         self._proxies = config.trusted_proxies

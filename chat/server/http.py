@@ -10,6 +10,7 @@ from .answer import refusal
 from .connection import Connection
 from .reader import Reader
 from .request import base_environ
+from .stream import RATE_WINDOW, BodyStream
 
 if TYPE_CHECKING:
     from .gate import Gate
@@ -31,8 +32,8 @@ class Http:
     """The HTTP of one connection. Its gate answers a request in a green thread, which calls `answered` at its end."""
 
     __slots__ = (
-        "_drained", "_gate", "_is_answering", "_reader", "connection", "is_for_sockets", "is_taken_over",
-        "keep_alive",
+        "_drained", "_gate", "_is_answering", "_owes_continue", "_reader", "_stream", "connection", "is_for_sockets",
+        "is_taken_over", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, gate: "Gate", connection: Connection) -> None:
@@ -44,8 +45,11 @@ class Http:
         #: Whether it is a WebSocket by now.
         self.is_taken_over = False
         self._gate = gate
-        self._reader = Reader(base_environ(gate.address, connection.peer), gate.max_body)
+        self._reader = Reader(base_environ(gate.address, connection.peer), gate.max_body, gate.streams)
         self._is_answering = False
+        #: The body that the request which is being answered reads while it comes.
+        self._stream: BodyStream | None = None
+        self._owes_continue = False
         self._drained: green.Signal | None = None
         self._set_deadline()
 
@@ -72,6 +76,8 @@ class Http:
     def received(self, data: bytes) -> None:
         self._reader.feed(data)
         request = self._reader.request
+        if self._stream and (self._stream.is_full or not self._stream.is_growing):
+            self.connection.pause()
         if request and request.expects and not self._is_answering and not self._reader.waiting:
             request.expects = False
             if not request.size:
@@ -92,6 +98,10 @@ class Http:
             self._is_answering = True
             self.connection.pause()  # what is sent meanwhile waits on the client's side
             self.keep_alive = self.keep_alive and request.keep_alive
+            self._stream, self._owes_continue = request.stream, request.expects
+            if self._stream:
+                self._stream.on_demand = self._demanded
+                self.connection.set_deadline(RATE_WINDOW)
             self._gate.serve(self, request.complete(), request.is_upgrade)
         elif reader.is_over:
             if reader.refusal:
@@ -117,6 +127,10 @@ class Http:
     def on_time(self, now: float) -> None:
         if self.connection.is_stalled:
             self.connection.close()
+        elif self._stream and self._stream.is_growing:
+            if self._stream.is_too_slow():
+                self._stream.fail(400, "body_too_slow")
+            self.connection.set_deadline(RATE_WINDOW)
         elif not self._is_answering:
             if self._reader.is_in_body:
                 self._reader.refuse(400, "body_too_slow", "The body took too long.")
@@ -134,6 +148,7 @@ class Http:
 
     def write(self, data: bytes) -> None:
         """Send a piece of an answer when the one before it has gone. Raises `ConnectionError` when it will not go."""
+        self._owes_continue = False
         while self.connection.is_stalled:
             self._drained = green.Signal()
             self._drained.wait()
@@ -141,6 +156,11 @@ class Http:
         if not self.connection.is_open:
             raise ConnectionAbortedError
         self.connection.write(data)
+
+    def begins_to_answer(self) -> None:
+        """The head of the answer is about to be made: it says whether the connection stays."""
+        if self._stream and not self._stream.is_complete:
+            self.keep_alive = False  # the client is still sending
 
     def take_over(self, accepted: bytes) -> None:
         """Send this as the answer, after which the connection is a WebSocket. Raises `ConnectionError`."""
@@ -150,13 +170,24 @@ class Http:
     def answered(self) -> None:
         """The answer is written: go on with the next request, or close."""
         self._is_answering = False
+        stream, self._stream = self._stream, None
         if self.is_taken_over:
             return
+        if stream and not stream.is_complete:
+            self.keep_alive = False
+            stream.fail(400, "malformed_request")  # for a view that has kept it
         if self.keep_alive:
             self._reader.has_advanced = True
             self.go_on()
         else:
             self.connection.finish()
+
+    def _demanded(self) -> None:
+        """The view wants more of the body."""
+        if self._owes_continue and self.connection.is_open:
+            self._owes_continue = False
+            self.connection.write(CONTINUE)
+        self.connection.resume()
 
     def _set_deadline(self) -> None:
         """Give what comes next its time; who reads an answer has another deadline."""

@@ -20,16 +20,17 @@ class Reader:
     """Reads requests. Its `on_` methods are called by the parser."""
 
     __slots__ = (
-        "_base", "_max_body", "_parser", "_unread", "has_advanced", "is_over", "refusal", "request", "rest",
-        "waiting",
+        "_base", "_max_body", "_parser", "_streams", "_unread", "has_advanced", "is_over", "refusal", "request",
+        "rest", "waiting",
     )  # fmt: skip
 
-    def __init__(self, base: dict[str, Any], max_body: int) -> None:
+    def __init__(self, base: dict[str, Any], max_body: int, streams: dict[tuple[str, str], int]) -> None:
         self._base = base
         self._max_body = max_body
+        self._streams = streams
         self._parser: Any = httptools.HttpRequestParser(self)
         self._unread = 0
-        #: Requests that have come as a whole, or are too large to be read any further.
+        #: Requests that have come as a whole, are too large to be read any further, or stream their body.
         self.waiting: deque[Request] = deque()
         #: The one that is on its way.
         self.request: Request | None = None
@@ -60,13 +61,16 @@ class Reader:
             self.is_over = True
             if not isinstance(error.__context__, _Enough):
                 self.refuse(400, "malformed_request", "This is no HTTP request that can be read in one way only.")
-        max_unread = (self._max_body + MAX_HEAD) * OVERHEAD if self.is_in_body else MAX_HEAD + MAX_TARGET
-        if self.request and self._unread > max_unread:
+        request = self.request
+        max_unread = (request.max_body + MAX_HEAD) * OVERHEAD if request and request.has_head else MAX_HEAD + MAX_TARGET
+        if request and self._unread > max_unread:
             self.refuse(431, "headers_too_large", "The headers are too large, or too many.")
 
     def end(self) -> None:
         """Nothing more comes."""
         self.is_over = True
+        if self.request and self.request.stream:
+            self.request.stream.fail(400, "malformed_request", "The body ended before its end.")
         self.request = None
 
     def refuse(self, status: int, code: str, detail: str) -> None:
@@ -90,16 +94,21 @@ class Reader:
         request.is_upgrade = parser.should_upgrade()  # type: ignore[union-attr]
         request.keep_alive = parser.should_keep_alive() and not parser.should_upgrade()  # type: ignore[union-attr]
         method, version = parser.get_method().decode(), parser.get_http_version()
-        self._check(request.end_head, method, version, self._base, self._max_body)  # type: ignore[union-attr]
+        self._check(request.end_head, method, version, self._base, self._max_body, self._streams)  # type: ignore[union-attr]
         self._advance()
+        if request.stream:  # type: ignore[union-attr]
+            self.waiting.append(request)  # type: ignore[arg-type]
         self._check_body()
 
     def on_body(self, piece: bytes) -> None:
-        self.request.add_body(piece, self._max_body)  # type: ignore[union-attr]
+        self.request.add_body(piece)  # type: ignore[union-attr]
         self._check_body()
 
     def on_message_complete(self) -> None:
-        self.waiting.append(self.request)  # type: ignore[arg-type]
+        if stream := self.request.stream:  # type: ignore[union-attr]
+            stream.complete()
+        else:
+            self.waiting.append(self.request)  # type: ignore[arg-type]
         self.request = None
         self._advance()
 
@@ -118,6 +127,7 @@ class Reader:
         """Pass on a request whose body is too large without reading further: the app refuses it."""
         if self.request and self.request.body is None:
             self.request.keep_alive = False
-            self.waiting.append(self.request)
+            if not self.request.stream:
+                self.waiting.append(self.request)
             self.request = None
             raise _Enough

@@ -9,6 +9,7 @@ from typing import Any
 from urllib.parse import unquote_to_bytes
 
 from ..errors import ChatError
+from .stream import BodyStream
 
 #: Bytes of a target, and of all names and values of the headers together.
 MAX_TARGET = 8 << 10
@@ -25,8 +26,8 @@ class Request:
     """One request, as it grows while it is read. Whatever is wrong with it raises `ChatError`."""
 
     __slots__ = (
-        "_count", "body", "environ", "expects", "has_head", "head", "is_chunked", "is_upgrade", "keep_alive", "size",
-        "target",
+        "_count", "body", "environ", "expects", "has_head", "head", "is_chunked", "is_upgrade", "keep_alive",
+        "max_body", "size", "stream", "target",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -34,6 +35,8 @@ class Request:
         self.environ: dict[str, Any] = {}
         #: None once the body has turned out to be larger than it may be.
         self.body: list[bytes] | None = []
+        #: The body, where the route reads it while it comes.
+        self.stream: BodyStream | None = None
         self.size = 0
         self.head = 0
         self.is_chunked = False
@@ -41,6 +44,8 @@ class Request:
         self.is_upgrade = False
         self.expects = False
         self.has_head = False
+        #: Bytes that the body may have.
+        self.max_body = 0
         self._count = 0
 
     def add_target(self, piece: bytes) -> None:
@@ -63,8 +68,13 @@ class Request:
             text = f"{self.environ[key]},{text}"
         self.environ[key] = text
 
-    def end_head(self, method: str, version: str, base: dict[str, Any], max_body: int) -> None:
-        """Check the headers and complete the environment from `base`, which all requests of a connection share."""
+    def end_head(
+        self, method: str, version: str, base: dict[str, Any], max_body: int, streams: dict[tuple[str, str], int]
+    ) -> None:
+        """Check the headers and complete the environment from `base`, which all requests of a connection share.
+
+        `streams` has the routes, method and path, that read a body while it comes, each with the most bytes of it.
+        """
         environ = self.environ
         if version not in ("1.0", "1.1"):
             raise ChatError(505, "http_version_not_supported", "This server speaks HTTP/1.1.")
@@ -89,22 +99,38 @@ class Request:
             "SERVER_PROTOCOL": f"HTTP/{version}",
         }
         self.has_head = True
-        if int(environ.get("CONTENT_LENGTH", 0)) > max_body:
-            self.body = None
+        self.max_body = max_body
+        if (method, self.environ["PATH_INFO"]) in streams:
+            self.max_body = streams[method, self.environ["PATH_INFO"]]
+            self.stream = BodyStream()
+        if int(environ.get("CONTENT_LENGTH", 0)) > self.max_body:
+            self._refuse_body()
 
-    def add_body(self, piece: bytes, max_body: int) -> None:
+    def add_body(self, piece: bytes) -> None:
         self.size += len(piece)
-        if self.size > max_body:
-            self.body = None
+        if self.size > self.max_body:
+            self._refuse_body()
+        elif self.stream:
+            self.stream.put(piece)
         elif self.body is not None:
             self.body.append(piece)
+
+    def _refuse_body(self) -> None:
+        self.body = None
+        if self.stream:
+            self.stream.fail(413, "body_too_large", f"The body is larger than {self.max_body} bytes.")
 
     def complete(self) -> dict[str, Any]:
         """Return the environment. A body that is too large is left out; the app refuses it by its length."""
         environ = self.environ
         if self.is_chunked:  # a body like any other by now
-            environ["CONTENT_LENGTH"] = str(self.size)
             del environ["HTTP_TRANSFER_ENCODING"]
+        if self.stream:
+            environ["wsgi.input"] = self.stream
+            environ["wsgi.input_terminated"] = True
+            return environ
+        if self.is_chunked:
+            environ["CONTENT_LENGTH"] = str(self.size)
         environ["wsgi.input"] = BytesIO(b"".join(self.body or ()))
         return environ
 
