@@ -12,9 +12,11 @@ from werkzeug.routing import BaseConverter
 
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
-from .api import conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
+from .api import attachments, conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
 from .api.answers import HEADERS
 from .api.openapi import Api
+from .api.uploads import max_upload
+from .attachments import open_store
 from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
@@ -52,7 +54,9 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["readiness"] = health.Readiness()
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
     app.extensions["jobs_added"] = Event()
-    app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["attachments"] = open_store(config)
+    # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["streams"] = {("POST", "/attachments"): max_upload(config.max_attachment_bytes)}
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)
@@ -67,7 +71,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (pages, documents, health, users, tokens, conversations, messages, receipts, sync):
+    for module in (pages, documents, health, users, tokens, conversations, messages, attachments, receipts, sync):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

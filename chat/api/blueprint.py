@@ -73,6 +73,17 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         )
         return lambda view: _described(view, describe)
 
+    def also(self, status_code: int, description: str, *, headers: tuple[str, ...] = ()) -> Any:
+        """Describe another answer of a route that succeeds, with the same content as the first, or with none."""
+        content = {"schema": {"type": "string", "format": "binary"}, "content_type": "application/octet-stream"}
+        describe = super().alt_response(
+            status_code,
+            description=description,
+            headers=header_references(headers),
+            **(content if status_code != 304 else {"success": True}),  # type: ignore[arg-type]
+        )
+        return lambda view: _described(view, describe)
+
 
 def _described(view: Any, describe: Any) -> Any:
     """Return the view with what flask-smorest's decorator notes for the document, and without its wrapper."""

@@ -90,13 +90,15 @@ def error_codes(view: Any, is_open: bool) -> set[str]:
         codes |= {"validation_failed"}
         if location == "json":
             codes |= {"malformed_json", "body_too_large", "unsupported_media_type"}
+        elif location == "files":
+            codes |= {"malformed_request", "body_too_slow", "body_too_large", "unsupported_media_type"}
         if not policy.is_public:
             codes |= {"identity_mismatch"}
     return codes
 
 
 def arguments_of(view: Any) -> list[tuple[Schema, str]]:
-    """Return the schemas of a view's arguments, each with its location: `json` or `query`."""
+    """Return the schemas of a view's arguments, each with its location: `json`, `files` or `query`."""
     noted = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
     return [(each["schema"], each["in"]) for each in noted]
 
@@ -132,7 +134,7 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
             content[JSON]["example"] = schema.example
             if is_flat(schema):  # which `Parser` takes as a form too
                 content[FORM] = content[JSON]
-        else:
+        elif location == "query":
             for parameter in operation["parameters"]:
                 if parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]

@@ -2,9 +2,11 @@
 
 from flask import Flask
 
+from .attachments import sweep_attachments, sweep_files
 from .connections import CloseUnusedConnections
 from .housekeeping import delete_old_jobs
 from .kinds import Job, ProcessJob
+from .retention import sweep_messages
 from .runner import Runner
 from .sessions import end_expired_sessions, end_revoked_sessions
 
@@ -13,6 +15,10 @@ __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 #: Rows of the database, each run by one process of all. The names stand in rows: keep them.
 JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+    Job("sweep_attachments", sweep_attachments, idempotent=True, every=3600),
+    Job("sweep_files", sweep_files, idempotent=True, every=24 * 3600),
+    Job("sweep_messages", sweep_messages, idempotent=True, every=3600),
+    Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
 ]
 
 #: What every process does for itself, also while the database is away.

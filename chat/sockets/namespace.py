@@ -87,7 +87,7 @@ class ChatNamespace(Namespace):
         return answer
 
     @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
-    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode")
+    @raises(*messages.SEND_ERRORS)
     @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:

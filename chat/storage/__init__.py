@@ -6,7 +6,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from ..config import Config
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage, StoredAttachment
 
 __all__ = [
     "Announcement",
@@ -17,6 +17,7 @@ __all__ = [
     "Page",
     "Revocation",
     "Storage",
+    "StoredAttachment",
     "open_storage",
     "storage",
 ]

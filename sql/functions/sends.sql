@@ -1,4 +1,4 @@
--- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
 -- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
 -- heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
@@ -102,6 +102,7 @@ begin
         public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
     )
     returning * into v_message;
+    v_message := public.chat_attach(v_message, p_draft);
     if v_root.id is not null then
         update public.messages
         set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version

@@ -19,7 +19,7 @@ LAYERS = [
     {"actions"},
     {"realtime"},
     {"storage"},
-    {"auth", "limits", "logs", "embedded"},
+    {"auth", "limits", "logs", "embedded", "attachments"},
     {"schemas", "config", "extensions"},
     {"config_checks"},
     {"errors", "policy"},

@@ -6,12 +6,14 @@ read is taken from the app, so that no new field can be forgotten.
 
 import re
 from collections.abc import Callable, Iterator
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from chat.api.openapi import arguments_of
@@ -22,7 +24,16 @@ from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+#: What is uploaded.
+FILE = b"the first line\n"
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
+
+
+def picture(width: int = 40, height: int = 30) -> bytes:
+    """Return a PNG."""
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
 
 
 class World:
@@ -41,7 +52,9 @@ class World:
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         self.hidden = self._open("eve", [], "eve's own")
         path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.attachment = self._upload("ann", picture())
+        body = {"user_id": self.ann, "message": MESSAGE, "attachments": [self.attachment]}
+        self._post(path, body, "ann")
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
@@ -52,6 +65,12 @@ class World:
     def _open(self, owner: str, participant_ids: list[str], name: str) -> str:
         body = {"owner_id": self.ids[owner], "participant_ids": participant_ids, "group_name": name}
         return str(self._post("/conversations/create", body, owner)["id"])
+
+    def _upload(self, name: str, file: bytes) -> str:
+        token, body = self.tokens[name], {"user_id": self.ids[name], "file": (BytesIO(file), "kettle.png")}
+        response = self.client.post("/attachments", data=body, headers=bearer(token) if token else None)
+        assert response.status_code == 200, response.text
+        return str(response.json["id"])
 
     def _post(self, path: str, body: Content, name: str | None = None) -> Any:
         token = self.tokens[name] if name else None
@@ -88,6 +107,9 @@ CALLS: dict[str, Call] = {
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
+    "attachments.get_attachment": Call(names="user_id"),
+    "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -96,7 +118,7 @@ CALLS: dict[str, Call] = {
 
 
 class Route(NamedTuple):
-    """A route, and one place where it reads arguments: `json`, `form` or `query`; None for one that reads none."""
+    """A route, and one place where it reads arguments: `json`, `form`, `files` or `query`; or None."""
 
     endpoint: str
     method: str
@@ -107,6 +129,12 @@ class Route(NamedTuple):
     @property
     def call(self) -> Call:
         return CALLS[self.endpoint]
+
+    @property
+    def place(self) -> str | None:
+        """What the path is about that only some may see: `conversation`, `attachment`."""
+        found = re.search("<id:([a-z]+)_id>", self.path)
+        return found and found[1]
 
     @property
     def has_conversation(self) -> bool:
@@ -121,7 +149,7 @@ class Route(NamedTuple):
         """Make the request with this content, in the way that the location asks for."""
         if self.location is None:
             return self.open(world, conversation, **options)
-        key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
+        key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, conversation, **{key: content, **options})
@@ -129,6 +157,7 @@ class Route(NamedTuple):
     def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
         """Make a request to the route."""
         path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
+        path = path.replace("<id:attachment_id>", world.attachment)
         with world.client.open(
             path.replace("<path:filename>", "index.html"), method=self.method, **options
         ) as response:
@@ -138,7 +167,8 @@ class Route(NamedTuple):
     def needs(self, name: str) -> bool:
         """Whether the route refuses a payload without this field (in open mode)."""
         names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
-        return self.schema.fields[name].required or names_the_caller
+        is_text = (name, self.endpoint) == ("message", "messages.send_message")  # there are no attachments
+        return self.schema.fields[name].required or names_the_caller or is_text
 
     def __str__(self) -> str:
         return f"{self.endpoint}-{self.location}" if self.location else self.endpoint

@@ -12,11 +12,13 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .attachments import Attachments, StoredAttachment
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
 from .receipts import Receipts
+from .retention import ExpiredConversations, Retention
 from .schema import DeployedSchema, Schema
 from .sync import Sync
 from .tokens import Revocation, Tokens
@@ -28,10 +30,12 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "ExpiredConversations",
     "Job",
     "Page",
     "Revocation",
     "Storage",
+    "StoredAttachment",
     "to_error",
 ]
 
@@ -39,7 +43,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Messages, Attachments, Receipts, Sync, Retention, Jobs, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
