@@ -727,6 +727,7 @@ create table public.chat_scheduled (
     send_at timestamptz not null,
     created_at timestamptz not null default now()
 );
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
 
     insert into public.chat_schema (version) values (15)
@@ -909,7 +910,7 @@ end $step$;
 commit;
 
 
--- >>> functions f59e6882ec7c8447
+-- >>> functions b2311391d231608a
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1568,14 +1569,14 @@ create or replace function public.chat_role(p_conversation public.conversations,
 language sql immutable
 as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
 
--- The first 100 members, the longest-standing first.
+-- The 100 members who are in the conversation longest, by name.
 create or replace function public.chat_participants_json(p_conversation public.conversations) returns json
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
         select coalesce(json_agg(
-            public.chat_participant_json(p_conversation, first.m, u) order by (first.m).joined_at nulls first, u.id
+            public.chat_participant_json(p_conversation, first.m, u) order by u.username, u.id
         ), '[]')
         from (
             select m from public.user_conversation as m where m.conversation_id = p_conversation.id
@@ -1842,9 +1843,8 @@ as $$
 declare
     v_message public.messages;
 begin
-    select * into v_message from public.messages
-    where id = p_message_id and conversation_id = p_member.conversation_id and seq >= p_member.history_from;
-    if not found then
+    select * into v_message from public.messages where id = p_message_id;
+    if not found or v_message.conversation_id <> p_member.conversation_id or v_message.seq < p_member.history_from then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
     return v_message;
@@ -1861,7 +1861,7 @@ begin
     if not found then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
-    return to_json(v_conversation_id);
+    return json_build_object('conversation_id', v_conversation_id);
 end $$;
 
 
@@ -2445,7 +2445,7 @@ begin
     v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
     if v_wait > 0 then
         raise exception using errcode = 'PT429', message = 'slow_mode',
-            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.', hint = ceil(v_wait);
     end if;
 end $$;
 
@@ -2741,8 +2741,7 @@ declare
 begin
     v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
         select count(*) from (
-            select from public.messages
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            select from public.messages where conversation_id = p_conversation.id and version > p_since
             order by version limit p_limit + 1
         ) as changed
     );
@@ -2750,10 +2749,11 @@ begin
         select coalesce(json_agg(public.chat_message_json(changed.m, a.author, p_member) order by (changed.m).seq), '[]') into v_messages
         from (
             select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            where conversation_id = p_conversation.id and version > p_since
             order by version limit p_limit
         ) as changed
-        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a
+        where (changed.m).seq >= p_member.history_from;
         v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then
@@ -2838,7 +2838,8 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
+-- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names. `coalesce`:
+-- without statistics the planner takes `is null` for rare, and would sort all that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -2849,13 +2850,17 @@ begin
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id and erased_at is null order by username, id limit 50) as u
+            from (
+                select * from public.users where id <> p_user_id and coalesce(erased_at is null, true)
+                order by username, id limit 50
+            ) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id and erased_at is null
+            select * from public.users
+            where username ilike v_pattern and id <> p_user_id and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );
@@ -2908,7 +2913,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'f59e6882ec7c8447', oldest_code = 1;
+update public.chat_schema set functions_hash = 'b2311391d231608a', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -1,5 +1,6 @@
 """The server's entry: `python wsgi.py` serves, `flask --app wsgi ...` finds the app here."""
 
+import os
 import signal
 import sys
 import warnings
@@ -11,6 +12,8 @@ if __name__ == "__main__" and signal.getsignal(signal.SIGINT) is signal.default_
 # Its authors advise against it for new projects and say so at every import. To leave it, change `async_mode` in
 # chat/app.py, write chat/server/green.py for another loop, and drop the next lines.
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
+# The system looks up names better than dnspython, which takes 20 MB and a tenth of a second: `chat.server.green`.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 import eventlet
 
@@ -24,18 +27,28 @@ from dotenv import find_dotenv, load_dotenv
 
 load_dotenv(find_dotenv(usecwd=True))  # like Flask's own command line: the .env of the working directory or above it
 
-from chat.app import create_app
 from chat.errors import StartupError
-from chat.server import serve
 
 command = click.get_current_context(silent=True)
 if command and command.info_name == "run":
     sys.exit("chat: `flask run` has no WebSockets and opens no database; start the server with `python wsgi.py`.")
 
+start = None
 try:
-    app = create_app()
+    if __name__ == "__main__":
+        from chat.server.start import Start
+
+        start = Start()
+
+    from chat.app import create_app
+
+    app = create_app(start.config, start.new_storage()) if start else create_app()
 except StartupError as error:
+    if start:
+        start.close()
     sys.exit(f"chat: {error}")
 
-if __name__ == "__main__":
-    sys.exit(serve(app))
+if start:
+    from chat.server.serve import serve
+
+    sys.exit(serve(app, start))

@@ -5,8 +5,6 @@ from math import inf
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-import jwt
-
 from .errors import ConfigError
 
 if TYPE_CHECKING:
@@ -113,6 +111,8 @@ def _is_url(text: str, *schemes: str) -> bool:
 
 
 def _is_hmac_secret(text: str) -> bool:
+    import jwt  # which brings cryptography: only where there is a secret
+
     try:
         jwt.encode({}, text, "HS256")
     except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone

@@ -1,36 +1,33 @@
 """Rate limits: one budget per user (or address) and kind of request, the same for HTTP and for socket events."""
 
-import logging
 import math
+import re
 import time
 from collections import OrderedDict
 from ipaddress import IPv6Address, ip_address, ip_network
 from itertools import islice
-from typing import NamedTuple, cast
+from typing import Any, NamedTuple, cast
 
 from flask import current_app
-from limits import RateLimitItem, parse_many
-from limits.errors import ConfigurationError, StorageError
-from limits.storage import storage_from_string
-from limits.strategies import FixedWindowRateLimiter
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 from werkzeug.local import LocalProxy
 
 from .config import Config
 from .errors import ConfigError, TooManyRequests
-
-log = logging.getLogger(__name__)
 
 #: The kinds of budgets, each with a setting RATE_LIMIT_<KIND>.
 KINDS = ("signup", "send", "create", "upload", "default", "handshake")
 #: Callers of one kind that are counted in memory, about 400 bytes each; the oldest window goes when one more comes.
 MAX_CALLERS = 50_000
 
-#: Seconds that Redis may take to answer.
-REDIS_TIMEOUT = 1.0
-#: Seconds until a Redis that did not answer is asked again: not every request should wait for it.
-REDIS_PAUSE = 5.0
+LIMIT = re.compile(r"\s*(\d+)\s*(?:/|per)\s*(\d*)\s*(second|minute|hour|day)s?\s*", re.IGNORECASE)
+SECONDS = {"second": 1, "minute": 60, "hour": 3600, "day": 24 * 3600}
+
+
+class Limit(NamedTuple):
+    """So many requests in so many seconds."""
+
+    amount: int
+    seconds: int
 
 
 class Budget(NamedTuple):
@@ -63,7 +60,7 @@ class Windows:
     A window starts with its caller's first request. All are equally long, so the first to have started ends first.
     """
 
-    def __init__(self, limit: RateLimitItem) -> None:
+    def __init__(self, limit: Limit) -> None:
         self._limit = limit
         self._windows: OrderedDict[str, tuple[int, float]] = OrderedDict()  # caller → requests, when it ends
 
@@ -76,7 +73,7 @@ class Windows:
         count, ends_at = self._windows.get(caller, (0, now))
         if ends_at <= now:
             self._make_room(caller, now)
-            count, ends_at = 0, now + self._limit.get_expiry()
+            count, ends_at = 0, now + self._limit.seconds
         allowed = count + cost <= self._limit.amount
         count += cost if allowed else 0
         self._windows[caller] = count, ends_at
@@ -101,11 +98,14 @@ class Limits:
     """
 
     def __init__(self, config: Config) -> None:
-        parsed = {kind: _parsed(f"RATE_LIMIT_{kind.upper()}", getattr(config, f"rate_limit_{kind}")) for kind in KINDS}
-        self._limits = {kind: limit for kind, limit in parsed.items() if limit}
+        texts = {kind: text for kind in KINDS if (text := getattr(config, f"rate_limit_{kind}"))}
+        self._limits = {kind: _parsed(f"RATE_LIMIT_{kind.upper()}", text) for kind, text in texts.items()}
         self._memory = {kind: Windows(limit) for kind, limit in self._limits.items()}
-        self._redis = _redis(config.redis_url) if config.redis_url else None
-        self._redis_pauses_until = float("-inf")
+        self._shared: Any = None
+        if config.redis_url:
+            from .shared_limits import SharedWindows
+
+            self._shared = SharedWindows(config.redis_url, texts)
 
     def spend(self, kind: str, user_id: str | None, address: str | None, cost: int = 1) -> Budget | None:
         """Count a request of a user, or of an address when no token says who it is, as `cost` requests.
@@ -116,20 +116,15 @@ class Limits:
         limit = self._limits.get(kind)
         if limit is None:
             return None
-        hit = self._hit(kind, limit, user_id or address_key(address or ""), cost)
+        hit = self._hit(kind, user_id or address_key(address or ""), cost)
         budget = Budget(limit.amount, hit.remaining, max(1, math.ceil(round(hit.seconds, 3))))
         if not hit.allowed:
             raise TooManyRequests(retry_after=budget.reset, headers=budget.headers)
         return budget
 
-    def _hit(self, kind: str, limit: RateLimitItem, caller: str, cost: int) -> Hit:
-        if self._redis and time.monotonic() >= self._redis_pauses_until:
-            try:
-                return _hit_redis(self._redis, limit, kind, caller, cost)
-            except StorageError:
-                self._redis_pauses_until = time.monotonic() + REDIS_PAUSE
-                log.warning("Redis does not answer: each process counts its rate limits for itself meanwhile")
-        return self._memory[kind].hit(caller, cost)
+    def _hit(self, kind: str, caller: str, cost: int) -> Hit:
+        shared = self._shared.hit(kind, caller, cost) if self._shared else None
+        return Hit(*shared) if shared else self._memory[kind].hit(caller, cost)
 
 
 #: The current app's limits.
@@ -153,35 +148,9 @@ def address_key(address: str) -> str:
     return str(parsed.ipv4_mapped or ip_network((parsed, 64), strict=False))
 
 
-def _hit_redis(redis: FixedWindowRateLimiter, limit: RateLimitItem, kind: str, caller: str, cost: int) -> Hit:
-    allowed = redis.hit(limit, kind, caller, cost=cost)
-    if not allowed and cost > 1:  # it has been counted all the same, and one request may still fit
-        redis.storage.incr(limit.key_for(kind, caller), limit.get_expiry(), amount=-cost)
-    ends_at, remaining = redis.get_window_stats(limit, kind, caller)
-    return Hit(allowed, remaining, ends_at - time.time())
-
-
-def _redis(url: str) -> FixedWindowRateLimiter:
-    try:
-        storage = storage_from_string(
-            url,
-            wrap_exceptions=True,
-            socket_timeout=REDIS_TIMEOUT,
-            socket_connect_timeout=REDIS_TIMEOUT,
-            retry=Retry(NoBackoff(), 1),  # type: ignore[arg-type]  # once: an idle connection may have been closed
-        )
-    except (ValueError, ConfigurationError):
-        raise ConfigError("REDIS_URL is no address that can be used; it looks like redis://host:6379.") from None
-    return FixedWindowRateLimiter(storage)  # type: ignore[arg-type]
-
-
-def _parsed(name: str, text: str | None) -> RateLimitItem | None:
-    if not text:
-        return None
-    try:
-        (limit,) = parse_many(text)
-        if limit.amount < 1 or limit.multiples < 1:
-            raise ValueError("nothing would be allowed")
-    except ValueError:
-        raise ConfigError(f"{name} must be one limit like `600 per minute`, or empty for none, not {text!r}.") from None
+def _parsed(name: str, text: str) -> Limit:
+    found = LIMIT.fullmatch(text)
+    limit = Limit(int(found[1]), int(found[2] or 1) * SECONDS[found[3].lower()]) if found else None
+    if not limit or limit.amount < 1 or limit.seconds < 1:
+        raise ConfigError(f"{name} must be one limit like `600 per minute`, or empty for none, not {text!r}.")
     return limit

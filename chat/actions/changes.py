@@ -40,7 +40,7 @@ def conversation_of(message_id: str) -> str:
 
 @lru_cache(20_000)
 def _conversation_of(storage: Storage, message_id: str) -> str:
-    return storage.get_message_conversation(message_id)
+    return storage.get_message_conversation(message_id)["conversation_id"]
 
 
 def commit_send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:

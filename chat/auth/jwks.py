@@ -27,6 +27,8 @@ class KeySet:
     While the provider is down the last keys stay in use. A token with a known key never waits for a fetch.
     """
 
+    algorithms = ALGORITHMS
+
     def __init__(self, url: str, timeout: float = 5.0) -> None:
         self._url = url
         self._http = urllib3.PoolManager(timeout=urllib3.Timeout(total=timeout), retries=False)

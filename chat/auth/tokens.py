@@ -8,14 +8,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
-import jwt
 from flask import current_app
 from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..errors import StartupError, Unauthorized
 from ..schemas.fields import parse_id
-from .jwks import ALGORITHMS, KeySet
 
 #: The `iss` of this server's own tokens; only those can be refreshed here.
 ISSUER = "chat"
@@ -53,7 +51,11 @@ class Tokens:
     def __init__(self, config: Config) -> None:
         self._config = config
         self._verified: dict[str, Verified] = {}
-        self._keys = KeySet(config.jwt_jwks_url) if config.jwt_jwks_url else None
+        self._keys: Any = None
+        if config.jwt_jwks_url:
+            from .jwks import KeySet
+
+            self._keys = KeySet(config.jwt_jwks_url)
 
     @property
     def signs(self) -> bool:
@@ -72,6 +74,8 @@ class Tokens:
 
     def issue(self, user_id: str, issued_at: float | None = None) -> dict[str, Any]:
         """Return `{access_token, token_type, expires_in}` for a user; `expires_in` in seconds."""
+        import jwt  # with cryptography 8 MB, which open mode never needs
+
         issued_at = time.time() if issued_at is None else issued_at
         claims = {
             "iss": ISSUER,
@@ -102,6 +106,8 @@ class Tokens:
         return known.identity
 
     def _verify(self, token: str) -> Identity:
+        import jwt
+
         if len(token) > MAX_TOKEN:
             raise Unauthorized("token_invalid", "The token is too long.")
         try:
@@ -132,7 +138,7 @@ class Tokens:
         """Return the one key and the one algorithm that a token with this header may be verified with."""
         if header.get("alg") == "HS256" and self._secret:
             return self._secret, "HS256"
-        if header.get("alg") in ALGORITHMS and self._keys:
+        if self._keys and header.get("alg") in self._keys.algorithms:
             key = self._keys.key(header.get("kid"))
             return key, key.algorithm_name
         raise Unauthorized("token_invalid", "The token's algorithm is not accepted here.")

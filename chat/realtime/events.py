@@ -57,6 +57,7 @@ VERSION = Event(
     "version",
     "Something changed that this member may not see, since it is of before the member's time: take the number.",
     VersionSchema,
+    audience="users",
 )
 
 #: Every event above, by name.

@@ -1,5 +1,1 @@
-"""The wire: listening, HTTP, WebSockets, Engine.IO sockets, start and stop. `serve(app)` is the way in."""
-
-from .serve import serve
-
-__all__ = ["serve"]
+"""The wire: listening, HTTP, WebSockets, Engine.IO sockets, start and stop. `Start` and `serve` are the way in."""

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import eventlet
-from eventlet import hubs, patcher
+from eventlet import hubs, patcher, tpool
 from eventlet.event import Event
 
 #: The modules as Python has them: our sockets never block, and need no green thread to say so.
@@ -17,6 +17,22 @@ socket = patcher.original("socket")
 select = patcher.original("select")
 
 sleep = eventlet.sleep
+
+#: Names that are looked up at once.
+LOOK_UPS = 4
+
+
+def look_up_names_in_threads() -> None:
+    """Have the system look up names, in a thread, so that nobody else waits for it."""
+    import socket as patched
+
+    from eventlet.green import socket as green_socket
+
+    def getaddrinfo(*args: Any, **options: Any) -> Any:
+        return tpool.execute(socket.getaddrinfo, *args, **options)
+
+    tpool.set_num_threads(LOOK_UPS)
+    patched.getaddrinfo = green_socket.getaddrinfo = getaddrinfo
 
 
 def spawn(function: Callable[..., Any], *args: Any) -> None:

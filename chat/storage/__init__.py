@@ -6,6 +6,7 @@ from flask import current_app
 from werkzeug.local import LocalProxy
 
 from ..config import Config
+from ..embedded import EmbeddedPostgres
 from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage, StoredAttachment
 
 __all__ = [
@@ -26,10 +27,11 @@ __all__ = [
 storage = cast(Storage, LocalProxy(lambda: current_app.extensions["storage"]))
 
 
-def open_storage(config: Config) -> Storage:
+def open_storage(config: Config, database: EmbeddedPostgres | None = None) -> Storage:
     """Return the storage that the settings name; nothing is connected before `Storage.open()`.
 
-    The drivers are imported here because each brings libraries that the others do not need.
+    The drivers are imported here because each brings libraries that the others do not need. `database` is the embedded
+    one, where it is starting already.
     """
     if config.storage == "supabase":
         from .supabase import SupabaseStorage
@@ -41,4 +43,4 @@ def open_storage(config: Config) -> Storage:
         return PostgresStorage(config, config.database_url)
     from .embedded import EmbeddedStorage
 
-    return EmbeddedStorage(config)
+    return EmbeddedStorage(config, database)

@@ -14,8 +14,9 @@ from .postgres import PostgresStorage
 class EmbeddedStorage(PostgresStorage):
     """Storage over a PostgreSQL of our own, which runs from `open()` or `migrate()` until `close()`."""
 
-    def __init__(self, config: Config) -> None:
-        self._database = EmbeddedPostgres(Path(config.data_dir))
+    def __init__(self, config: Config, database: EmbeddedPostgres | None = None) -> None:
+        """`database` is the one in `config.data_dir`, which may be starting already."""
+        self._database = database or EmbeddedPostgres(Path(config.data_dir))
         super().__init__(config, self._database.url)
 
     def open(self) -> None:

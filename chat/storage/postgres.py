@@ -12,7 +12,6 @@ os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict
-from psycopg.sql import SQL
 from psycopg.types.json import Jsonb
 from psycopg_pool import ConnectionPool, PoolTimeout
 
@@ -23,6 +22,10 @@ from .migrate import migrate
 
 #: Seconds that a database has to cancel a statement; a little more than it may take itself.
 CANCEL_TIMEOUT = 1.0
+
+#: Executions of a statement on one connection after which it is prepared there, where no pooler stands between: a
+#: transaction pooler gives each statement another server.
+PREPARE_THRESHOLD = 3
 
 #: Does nothing behind a pooler, which lends the same connection to others: there the process that answers is not the
 #: one that was connected to.
@@ -74,7 +77,7 @@ class PostgresStorage(Storage):
             connection_class=Connection,
             kwargs={
                 "autocommit": True,
-                "prepare_threshold": None,  # a transaction pooler gives each statement another server
+                "prepare_threshold": None,  # until `_configure` knows better
                 "connect_timeout": self._connect_timeout,
                 "application_name": "chat",
             },
@@ -125,7 +128,8 @@ class PostgresStorage(Storage):
         connection.seconds = self._timeout
         pid = connection.info.backend_pid
         milliseconds = round((self._timeout + CANCEL_TIMEOUT) * 1000)
-        connection.execute(SET_STATEMENT_TIMEOUT, {"ms": str(milliseconds), "pid": pid})
+        is_direct = connection.execute(SET_STATEMENT_TIMEOUT, {"ms": str(milliseconds), "pid": pid}).fetchone()
+        connection.prepare_threshold = PREPARE_THRESHOLD if is_direct else None
         with suppress(psycopg.errors.InvalidParameterValue):  # PostgreSQL on Windows cannot look
             connection.execute(SET_CLIENT_CHECK, {"ms": "1000", "pid": pid})
 
@@ -166,10 +170,10 @@ def _readable(database_url: str) -> str:
 
 
 @cache
-def _statement(function: str, names: tuple[str, ...]) -> SQL:
+def _statement(function: str, names: tuple[str, ...]) -> bytes:
     """Return the statement that calls a function with named arguments; PostgreSQL chooses a function by them."""
     arguments = ", ".join(f"{name} => %({name})s" for name in names)
-    return SQL(f"select public.{function}({arguments})::text")  # type: ignore[arg-type]
+    return f"select public.{function}({arguments})::text".encode()
 
 
 def _adapt(value: Any) -> Any:
@@ -181,7 +185,8 @@ def _adapt(value: Any) -> Any:
 def _failure(error: psycopg.Error) -> Exception:
     if error.sqlstate is None:  # from the driver itself: the connection broke, or could not be made
         return StorageUnavailable() if isinstance(error, psycopg.OperationalError) else error
-    return to_error(error.sqlstate, error.diag.message_primary or "", error.diag.message_detail)
+    diagnosis = error.diag
+    return to_error(error.sqlstate, diagnosis.message_primary or "", diagnosis.message_detail, diagnosis.message_hint)
 
 
 def _one_line(error: psycopg.Error) -> str:

@@ -144,7 +144,7 @@ def _raise_failure(response: httpx.Response) -> None:
     code = str(error.get("code") or f"HTTP {status}")
     message = str(error.get("message") or response.reason_phrase)
     fault = StorageFault(f"{code}: {message}")
-    failure = to_error(code, message, error.get("details"))
+    failure = to_error(code, message, error.get("details"), error.get("hint"))
     if code.startswith("PT"):
         raise failure
     if isinstance(failure, StorageReadOnly):

@@ -2,14 +2,14 @@ create or replace function public.chat_role(p_conversation public.conversations,
 language sql immutable
 as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
 
--- The first 100 members, the longest-standing first.
+-- The 100 members who are in the conversation longest, by name.
 create or replace function public.chat_participants_json(p_conversation public.conversations) returns json
 language plpgsql stable set search_path = ''
 as $$
 begin
     return (
         select coalesce(json_agg(
-            public.chat_participant_json(p_conversation, first.m, u) order by (first.m).joined_at nulls first, u.id
+            public.chat_participant_json(p_conversation, first.m, u) order by u.username, u.id
         ), '[]')
         from (
             select m from public.user_conversation as m where m.conversation_id = p_conversation.id

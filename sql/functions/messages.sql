@@ -129,9 +129,8 @@ as $$
 declare
     v_message public.messages;
 begin
-    select * into v_message from public.messages
-    where id = p_message_id and conversation_id = p_member.conversation_id and seq >= p_member.history_from;
-    if not found then
+    select * into v_message from public.messages where id = p_message_id;
+    if not found or v_message.conversation_id <> p_member.conversation_id or v_message.seq < p_member.history_from then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
     return v_message;
@@ -148,5 +147,5 @@ begin
     if not found then
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
-    return to_json(v_conversation_id);
+    return json_build_object('conversation_id', v_conversation_id);
 end $$;

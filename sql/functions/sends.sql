@@ -50,7 +50,7 @@ begin
     v_wait := extract(epoch from v_member.last_sent_at - clock_timestamp()) + p_conversation.slow_mode_seconds;
     if v_wait > 0 then
         raise exception using errcode = 'PT429', message = 'slow_mode',
-            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.';
+            detail = 'Wait ' || ceil(v_wait) || ' s before the next message.', hint = ceil(v_wait);
     end if;
 end $$;
 

@@ -24,8 +24,7 @@ declare
 begin
     v_recovered := p_since between 0 and p_conversation.version and p_limit >= (
         select count(*) from (
-            select from public.messages
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            select from public.messages where conversation_id = p_conversation.id and version > p_since
             order by version limit p_limit + 1
         ) as changed
     );
@@ -33,10 +32,11 @@ begin
         select coalesce(json_agg(public.chat_message_json(changed.m, a.author, p_member) order by (changed.m).seq), '[]') into v_messages
         from (
             select m from public.messages as m
-            where conversation_id = p_conversation.id and version > p_since and seq >= p_member.history_from
+            where conversation_id = p_conversation.id and version > p_since
             order by version limit p_limit
         ) as changed
-        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a;
+        cross join lateral (select u as author from public.users as u where u.id = (changed.m).user_id limit 1) as a
+        where (changed.m).seq >= p_member.history_from;
         v_recovered := octet_length(v_messages::text) <= public.chat_page_bytes() / 2;
     end if;
     if not v_recovered then

@@ -43,7 +43,8 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names.
+-- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names. `coalesce`:
+-- without statistics the planner takes `is null` for rare, and would sort all that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
@@ -54,13 +55,17 @@ begin
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
-            from (select * from public.users where id <> p_user_id and erased_at is null order by username, id limit 50) as u
+            from (
+                select * from public.users where id <> p_user_id and coalesce(erased_at is null, true)
+                order by username, id limit 50
+            ) as u
         );
     end if;
     return (
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
-            select * from public.users where username ilike v_pattern and id <> p_user_id and erased_at is null
+            select * from public.users
+            where username ilike v_pattern and id <> p_user_id and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );

@@ -7,4 +7,5 @@ create table public.chat_scheduled (
     send_at timestamptz not null,
     created_at timestamptz not null default now()
 );
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);

@@ -20,6 +20,7 @@ LAYERS = [
     {"realtime"},
     {"storage"},
     {"auth", "limits", "logs", "embedded", "attachments"},
+    {"shared_limits"},
     {"schemas", "config", "extensions"},
     {"config_checks"},
     {"errors", "policy"},

@@ -13,7 +13,7 @@ from marshmallow import fields
 
 from chat.schemas.fields import Id, Text
 from tests.support.answers import problem, refuses
-from tests.support.catalogue import PAYLOADS, Route, World, acceptable, beyond
+from tests.support.catalogue import NAMED_BY, PAYLOADS, Route, World, acceptable, beyond
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 
@@ -135,15 +135,17 @@ def test_every_field_missing(world: World, subtests: pytest.Subtests) -> None:
                     assert response.status_code == 200, response.text
 
 
-def test_an_unknown_user_is_404(world: World, subtests: pytest.Subtests) -> None:
+def test_an_unknown_id_is_404(world: World, subtests: pytest.Subtests) -> None:
     before = world.stored()
     for payload in PAYLOADS:
         for name, field in payload.schema.fields.items():
             many = isinstance(field, fields.List) and isinstance(field.inner, Id)
             if many or isinstance(field, Id):
                 with subtests.test(payload=str(payload), field=name):
+                    if (noun := NAMED_BY.get(name, "user")) is None:
+                        continue
                     content = payload.example(world) | {name: [world.bob, UNKNOWN] if many else UNKNOWN}
-                    problem(payload.send(world, content), 404, "user_not_found")
+                    problem(payload.send(world, content), 404, f"{noun}_not_found")
                     assert world.stored() == before
 
 

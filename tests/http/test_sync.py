@@ -9,14 +9,15 @@ import pytest
 from flask import Flask
 
 from chat.auth import Caller
+from chat.schemas.conversations import MemberConversationSchema, OwnSchema
 from chat.storage import Storage
 from tests.support.client import Api
 
 Json = dict[str, Any]
 Sql = Callable[..., list[Any]]
 
-SUMMARY = {"id", "version", "last_seq", "unread_count", "last_read_seq", "last_delivered_seq"}
-WHOLE = SUMMARY | {"name", "owner_user_id", "created_at", "participants", "messages", "recovered"}
+SUMMARY = {"id", "version", "last_seq", "oldest_seq", *OwnSchema().fields}
+WHOLE = {"recovered", *MemberConversationSchema().fields}
 
 
 def since(*conversations: Json) -> dict[str, int]:

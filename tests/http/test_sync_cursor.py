@@ -333,7 +333,7 @@ def test_many_summaries_are_pages_too(direct: PostgresStorage, world: World, ann
         reader.cursor, has_more = answer["cursor"], answer["has_more"]
         answers += 1
     assert len(seen) == len(set(seen)) == 20_000
-    assert answers == 2
+    assert answers == 3
 
 
 def many_conversations(sql: Sql, owner: str, member: str, count: int) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from chat.schemas.messages import MessageSchema
 from tests.support.client import Api
 from tests.support.raw import RawWebSocket
 from tests.support.server import Device, Server
@@ -43,7 +44,7 @@ def say(conversation: dict[str, Any], message: str = "hello", **more: Any) -> di
 def test_join_answers_the_user(server: Server, api: Api, connect: Connect, written: Callable[[str], str]) -> None:
     ann = api.user("ann")
     answer = connect(server).call("join", {"id": written(ann["id"])})
-    assert answer == {"user": {name: ann[name] for name in ("id", "username", "created_at")}}
+    assert answer == {"user": {name: ann[name] for name in ("id", "username", "created_at", "avatar_url")}}
 
 
 # sendMessage
@@ -58,7 +59,7 @@ def test_send_is_acknowledged_with_the_message_that_everyone_else_hears(
     assert (sent["user_id"], sent["message"], sent["seq"]) == (ann["id"], "hi", 1)
     assert sending.heard_so_far() == []
     assert own.heard_so_far() == other.heard_so_far() == [("message", sent)]
-    assert api.messages(conversation) == [{name: sent[name] for name in sent if name != "conversations"}]
+    assert api.messages(conversation) == [{name: sent[name] for name in MessageSchema().fields}]
 
 
 def test_send_over_http_and_over_the_socket_answer_alike(

@@ -233,7 +233,7 @@ def test_the_upgraded_database_is_served(upgraded_url: str, make_app: Callable[.
     team = conversations[0]
     assert team["unread_count"] == 0
     assert [each["id"] for each in team["messages"]] == [row[0] for row in KEPT_MESSAGES if row[1] == TEAM]
-    assert team["messages"][3]["users"] == {"id": LONER, "username": ""}
+    assert team["messages"][3]["users"] == {"id": LONER, "username": "", "avatar_url": None}
     assert team["messages"][3]["message"] == LONG_TEXT
     assert [each["username"] for each in team["participants"]] == ["ann", "bob", "bob"]
     synced = {each["id"]: each for each in api.sync(bob, {TEAM: 4})["conversations"]}

@@ -16,6 +16,7 @@ The rules, one method each:
 from typing import Any
 from uuid import uuid4
 
+from chat.schemas.messages import MessageSchema
 from tests.support.client import Api
 from tests.support.server import Device, Server
 
@@ -23,6 +24,10 @@ Json = dict[str, Any]
 
 #: What is said of a conversation besides its messages and one's own pointers.
 ABOUT = ("id", "name", "owner_user_id", "created_at", "participants")
+
+
+#: What is kept of a message; an event carries more.
+MESSAGE = tuple(MessageSchema().fields)
 
 
 class Conversation:
@@ -49,7 +54,7 @@ class Conversation:
         """Keep a message unless a newer state of it is here, or it is older than what the device keeps."""
         known = self.messages.get(message["id"])
         if message["seq"] >= self.first_seq and (known is None or known["version"] < message["version"]):
-            self.messages[message["id"]] = {name: value for name, value in message.items() if name != "conversations"}
+            self.messages[message["id"]] = {name: message[name] for name in MESSAGE}
         self.move(message["user_id"], message["seq"], message["seq"])  # sending reads
 
     def saw(self, version: int) -> None:

@@ -32,8 +32,8 @@ make = module.create_app
 seen = [0]
 may_read = [False]
 
-def create_app():
-    app = make()
+def create_app(*args):
+    app = make(*args)
     app.extensions["streams"] |= {{("POST", path): 20 << 20 for path in ("/toy", "/toy/slow", "/toy/unread")}}
 
     @app.post("/toy")

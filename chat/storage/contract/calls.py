@@ -97,13 +97,14 @@ def sql(method: Method) -> Method:
     return call  # type: ignore[return-value]
 
 
-def to_error(sqlstate: str, message: str, detail: str | None) -> Exception:
+def to_error(sqlstate: str, message: str, detail: str | None, hint: str | None = None) -> Exception:
     """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
 
-    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code.
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code,
+    `hint` the seconds to wait, if there are any.
     """
     if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
-        return ChatError(int(sqlstate[2:]), message, detail or None)
+        return ChatError(int(sqlstate[2:]), message, detail or None, retry_after=int(hint) if hint else None)
     if sqlstate in ("53100", "25006"):  # the disk is full; a standby that is not promoted yet
         return StorageReadOnly()
     # Connection lost (08), resources (53), operator intervention and time-outs (57), lock not available, and

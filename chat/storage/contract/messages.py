@@ -35,8 +35,8 @@ class Messages(Calls):
         """
 
     @sql
-    def get_message_conversation(self, message_id: str) -> str:
-        """Return the id of a message's conversation, which is the same for ever. Raises 404 message_not_found."""
+    def get_message_conversation(self, message_id: str) -> dict[str, str]:
+        """Return `{conversation_id}` of a message, the same for ever. Raises 404 message_not_found."""
 
     @sql
     def send_messages(self, sends: list[dict[str, Any]]) -> list[Change | ChatError | None]:
