@@ -20,8 +20,8 @@ from .blueprint import Blueprint
 blueprint = Blueprint("attachments", __name__, description="Upload files, and read them.")
 
 BINARY = {"type": "string", "format": "binary"}
-ANY = "application/octet-stream"
-HEADERS = ("ETag", "Accept-Ranges", "Content-Range", "Content-Disposition")
+ANY = "*/*"
+HEADERS = ("ETag", "Accept-Ranges", "Content-Disposition")
 #: A file never changes; whether it may be read does.
 CACHE = "private, max-age=3600"
 #: Not even a file that a browser runs by mistake can do anything.
@@ -46,6 +46,8 @@ def upload_attachment(caller: Caller, body: dict[str, Any]) -> Response:
 @blueprint.get("/attachments/<id:attachment_id>")
 @blueprint.caller()
 @blueprint.response(200, BINARY, content_type=ANY, headers=HEADERS)
+@blueprint.also(206, BINARY, "The range that was asked for.", content_type=ANY, headers=(*HEADERS, "Content-Range"))
+@blueprint.also(304, None, "The client has the file that `If-None-Match` names.", headers=HEADERS)
 @raises("attachment_not_found", "range_not_satisfiable", "attachments_unavailable")
 @budget("default")
 def get_attachment(caller: Caller, attachment_id: str) -> Response:
@@ -61,6 +63,8 @@ def get_attachment(caller: Caller, attachment_id: str) -> Response:
 @blueprint.get("/attachments/<id:attachment_id>/thumbnail")
 @blueprint.caller()
 @blueprint.response(200, BINARY, content_type=ANY, headers=HEADERS)
+@blueprint.also(206, BINARY, "The range that was asked for.", content_type=ANY, headers=(*HEADERS, "Content-Range"))
+@blueprint.also(304, None, "The client has the file that `If-None-Match` names.", headers=HEADERS)
 @raises("attachment_not_found", "range_not_satisfiable", "attachments_unavailable")
 @budget("default")
 def get_thumbnail(caller: Caller, attachment_id: str) -> Response:

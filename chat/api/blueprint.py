@@ -73,14 +73,23 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         )
         return lambda view: _described(view, describe)
 
-    def also(self, status_code: int, description: str, *, headers: tuple[str, ...] = ()) -> Any:
-        """Describe another answer of a route that succeeds, with the same content as the first, or with none."""
-        content = {"schema": {"type": "string", "format": "binary"}, "content_type": "application/octet-stream"}
+    def also(
+        self,
+        status_code: int,
+        schema: Any,
+        description: str,
+        *,
+        content_type: str | None = None,
+        headers: tuple[str, ...] = (),
+    ) -> Any:
+        """Describe another answer of a route that succeeds; one without a body has no schema."""
         describe = super().alt_response(
             status_code,
-            description=description,
+            schema=schema,
+            content_type=content_type,
             headers=header_references(headers),
-            **(content if status_code != 304 else {"success": True}),  # type: ignore[arg-type]
+            description=description,
+            success=True,
         )
         return lambda view: _described(view, describe)
 

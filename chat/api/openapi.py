@@ -15,6 +15,7 @@ from ..schemas.errors import ProblemSchema
 from ..schemas.json_schema import OPENAPI_VERSION, SchemaPlugin, example_problem, problem_with
 from .answers import HEADERS, JSON, header_references
 from .arguments import FORM, is_flat
+from .uploads import MULTIPART
 
 PROBLEM = "application/problem+json"
 BEARER: dict[str, list[str]] = {"bearer": []}
@@ -134,7 +135,9 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
             content[JSON]["example"] = schema.example
             if is_flat(schema):  # which `Parser` takes as a form too
                 content[FORM] = content[JSON]
-        elif location == "query":
+        elif location == "files":
+            operation["requestBody"]["content"][MULTIPART]["example"] = schema.example
+        else:
             for parameter in operation["parameters"]:
                 if parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]
@@ -154,6 +157,8 @@ def _describe_responses(operation: dict[str, Any], view: Any, is_open: bool) -> 
         names = ["X-Request-ID", *(RATE_LIMIT_HEADERS if policy.budget else ())]
         if status in (429, 503):
             names.append("Retry-After")
+        if status == 416:
+            names.append("Content-Range")
         response["headers"] = header_references(names) | response.get("headers", {})
 
 
