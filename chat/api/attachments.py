@@ -107,7 +107,8 @@ def _range(key: str, size: int) -> tuple[int, int] | None:
         return None  # a server need not answer several ranges
     if "If-Range" in request.headers and not (request.if_range.etag and request.if_range.etag == key):
         return None
-    found = asked.range_for_length(size)
+    begin, end = asked.ranges[0]
+    found = (max(size + begin, 0), size) if begin < 0 and end is None else asked.range_for_length(size)
     if found is None:
         error = ChatError(416, "range_not_satisfiable")
         error.headers["Content-Range"] = f"bytes */{size}"

@@ -13,9 +13,8 @@ from ..errors import ChatError, ValidationFailed
 from ..schemas.attachments import Upload
 
 MULTIPART = "multipart/form-data"
-#: Bytes of a multipart body besides the file, and of each text in it; parts that it may have.
+#: Bytes of a multipart body besides the file, and of what is parsed at once; parts that it may have.
 MAX_REST = 128 << 10
-MAX_TEXT = 8 << 10
 MAX_PARTS = 20
 
 
@@ -45,7 +44,7 @@ def receive() -> MultiDict[str, Any]:
         return files[0]
 
     try:
-        return _read(FormDataParser(create, MAX_TEXT, silent=False, max_form_parts=MAX_PARTS))
+        return _read(FormDataParser(create, MAX_REST, silent=False, max_form_parts=MAX_PARTS))
     except (ValueError, ClientDisconnected) as error:
         raise ChatError(400, "malformed_request", "The body is not valid multipart/form-data.") from error
     finally:
