@@ -910,7 +910,7 @@ end $step$;
 commit;
 
 
--- >>> functions b2311391d231608a
+-- >>> functions 50997cbf346b8dc8
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1970,6 +1970,9 @@ begin
         order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
+    if p_after_seq < v_oldest then  -- what lies between does not exist: the page begins with the oldest
+        p_after_seq := v_oldest - 1;
+    end if;
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit
@@ -2913,7 +2916,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'b2311391d231608a', oldest_code = 1;
+update public.chat_schema set functions_hash = '50997cbf346b8dc8', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
