@@ -187,7 +187,12 @@ ROUTES = list(routes_of(create_app(Config(auth_mode="open", database_url="postgr
 BODIES = [route for route in ROUTES if route.location == "json"]
 QUERIES = [route for route in ROUTES if route.location == "query"]
 #: Every place where arguments are read; a body may be a form too.
-PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
+PAYLOADS = [
+    *BODIES,
+    *(route._replace(location="form") for route in BODIES),
+    *QUERIES,
+    *(route for route in ROUTES if route.location == "files"),
+]
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
