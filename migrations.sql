@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 18) then
+    if exists (select from public.chat_schema where version > 20) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -879,13 +879,261 @@ end $step$;
 commit;
 
 
--- >>> functions 96759c1cd1a3a5d8
+-- >>> step 19 attachments
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 19) then
+        return;
+    end if;
+
+-- Files: the row first, then the file, then `ready`. Sent from the moment at which a message takes it; what is dead is
+-- swept with its file.
+create table public.chat_attachments (
+    id uuid primary key default gen_random_uuid(),
+    user_id uuid not null,
+    message_id uuid references public.messages (id) on delete set null,
+    state text not null default 'storing' check (state in ('storing', 'ready', 'dead')),
+    name text not null,
+    type text not null,
+    size bigint not null,
+    width integer,                                                 -- null for what is no image
+    height integer,
+    thumbnail_type text,                                           -- null: there is none
+    thumbnail_size bigint,
+    created_at timestamptz not null default clock_timestamp(),
+    sent_at timestamptz
+);
+create index chat_attachments_message on public.chat_attachments (message_id);
+create index chat_attachments_user on public.chat_attachments (user_id, created_at);
+-- Those that a sweep looks at: whoever belongs to a message is in neither.
+create index chat_attachments_sweep on public.chat_attachments (created_at) where message_id is null or state <> 'ready';
+
+    insert into public.chat_schema (version) values (19)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 20 retention
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 20) then
+        return;
+    end if;
+
+alter table public.conversations add column retention_days integer check (retention_days > 0);  -- null: as long as the server says
+
+    insert into public.chat_schema (version) values (20)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions e07be63c5aea4f96
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
 set local statement_timeout = 0;
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
+
+
+-- attachments -------------------------------------------------------------------------------------------------------
+
+-- An attachment as clients see it, and as messages keep it.
+create or replace function public.chat_attachment_json(p_attachment public.chat_attachments) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_attachment.id, 'name', p_attachment.name, 'type', p_attachment.type, 'size', p_attachment.size,
+        'width', p_attachment.width, 'height', p_attachment.height,
+        'created_at', public.chat_time(p_attachment.created_at),
+        'url', '/attachments/' || p_attachment.id,
+        'thumbnail_url', case when p_attachment.thumbnail_type is not null then '/attachments/' || p_attachment.id || '/thumbnail' end
+    )
+$$;
+
+-- Note a file that is about to be stored, and return its id. p_file: `{name, type, size, width, height,
+-- thumbnail_type, thumbnail_size}`.
+create or replace function public.chat_add_attachment(p_user_id uuid, p_issued_at double precision, p_file jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id uuid;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    insert into public.chat_attachments (user_id, name, type, size, width, height, thumbnail_type, thumbnail_size)
+    values (
+        p_user_id, p_file ->> 'name', p_file ->> 'type', (p_file ->> 'size')::bigint, (p_file ->> 'width')::integer,
+        (p_file ->> 'height')::integer, p_file ->> 'thumbnail_type', (p_file ->> 'thumbnail_size')::bigint
+    )
+    returning id into v_id;
+    return to_json(v_id);
+end $$;
+
+-- The file is stored: from now on it can be read and sent. Returns the attachment.
+create or replace function public.chat_finish_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    update public.chat_attachments set state = 'ready'
+    where id = p_attachment_id and user_id = p_user_id and state in ('storing', 'ready')
+    returning * into v_attachment;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_attachment_json(v_attachment);
+end $$;
+
+-- An attachment that the caller may read, with `thumbnail_type` and `thumbnail_size`: of a message that the caller sees,
+-- or the caller's own and not sent yet.
+create or replace function public.chat_get_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_attachment from public.chat_attachments where id = p_attachment_id and state = 'ready';
+    if not found
+       or v_attachment.sent_at is null and v_attachment.user_id <> p_user_id
+       or v_attachment.sent_at is not null and not exists (
+           select from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+           where m.id = v_attachment.message_id and u.user_id = p_user_id and m.seq >= u.history_from
+       )
+    then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_merge(public.chat_attachment_json(v_attachment), json_build_object(
+        'thumbnail_type', v_attachment.thumbnail_type, 'thumbnail_size', v_attachment.thumbnail_size
+    ));
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
+-- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+    v_found integer;
+    v_used boolean;
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    -- In one order, so that two messages that name the same files never wait for each other in a circle.
+    select count(*), bool_or(sent_at is not null) into v_found, v_used
+    from (
+        select sent_at from public.chat_attachments
+        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        order by id for no key update
+    ) as own;
+    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    if v_used then
+        raise exception using errcode = 'PT409', message = 'attachment_used';
+    end if;
+    update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
+    update public.messages
+    set attachments = (
+        select jsonb_agg(public.chat_attachment_json(a) order by array_position(v_ids, a.id))
+        from public.chat_attachments as a where a.id = any (v_ids)
+    )
+    where id = p_message.id
+    returning * into p_message;
+    return p_message;
+end $$;
+
+-- Take from a message the files that p_keep does not name: nobody can read them from now on, and the next sweep deletes
+-- them. Returns the public JSON of those that are kept, in the order of p_keep, null for none. Raises 404
+-- attachment_not_found for one that the message does not have.
+create or replace function public.chat_release_attachments(p_message_id uuid, p_keep uuid[]) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    v_kept jsonb;
+begin
+    update public.chat_attachments set state = 'dead'
+    where message_id = p_message_id and state <> 'dead' and id <> all (coalesce(p_keep, '{}'));
+    if coalesce(cardinality(p_keep), 0) = 0 then
+        return null;
+    end if;
+    select jsonb_agg(public.chat_attachment_json(a) order by array_position(p_keep, a.id)) into v_kept
+    from public.chat_attachments as a where message_id = p_message_id and state = 'ready';
+    if coalesce(jsonb_array_length(v_kept), 0) < (select count(distinct id) from unnest(p_keep) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return v_kept;
+end $$;
+
+-- Claim files for deletion: released ones, those whose message is gone, and those that were not sent, or not even stored,
+-- within p_seconds. What a scheduled message names is waited for. Returns up to p_limit ids: from now on nobody can read or
+-- send them. They are returned again until chat_delete_attachments says that their files are gone.
+create or replace function public.chat_claim_dead_attachments(p_seconds double precision, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_ids json;
+begin
+    with dead as materialized (  -- planned into the update, it might be run more than once and claim too many
+        select id from public.chat_attachments as a
+        where (message_id is null or state <> 'ready') and (
+            state = 'dead' or sent_at is not null or created_at < now() - make_interval(secs => p_seconds) and not exists (
+                select from public.chat_scheduled as s
+                where s.user_id = a.user_id and s.draft -> 'attachments' ? a.id::text
+            )
+        )
+        order by created_at limit p_limit
+        for no key update skip locked
+    ), claimed as (
+        update public.chat_attachments as a set state = 'dead' from dead where a.id = dead.id returning a.id
+    )
+    select coalesce(json_agg(id), '[]') into v_ids from claimed;
+    return v_ids;
+end $$;
+
+-- Forget claimed attachments whose files are gone. Returns how many.
+create or replace function public.chat_delete_attachments(p_ids uuid[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_deleted bigint;
+begin
+    delete from public.chat_attachments where id = any (p_ids) and state = 'dead';
+    get diagnostics v_deleted = row_count;
+    return to_json(v_deleted);
+end $$;
+
+-- Of these ids those that no row has.
+create or replace function public.chat_list_unknown_attachments(p_ids uuid[]) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from unnest(p_ids) as id
+        where not exists (select from public.chat_attachments as a where a.id = id.id)
+    );
+end $$;
 
 
 -- blocks ------------------------------------------------------------------------------------------------------------
@@ -3546,6 +3794,9 @@ begin
         order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
+    if p_after_seq < v_oldest then  -- what lies between does not exist: the page begins with the oldest
+        p_after_seq := v_oldest - 1;
+    end if;
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit
@@ -4422,6 +4673,82 @@ begin
 end $$;
 
 
+-- retention ---------------------------------------------------------------------------------------------------------
+
+-- How many days the messages of a conversation are kept: the smaller of the server's and its own number, null for ever.
+create or replace function public.chat_retention_days(p_conversation public.conversations, p_days integer) returns integer
+language sql immutable
+as $$ select least(p_conversation.retention_days, p_days) $$;
+
+-- The next p_limit conversations after p_after that may hold messages of before their time: `{ids, last}`, last being null
+-- after the last ones.
+create or replace function public.chat_list_expired_conversations(p_days integer, p_after uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'ids', coalesce(json_agg(c.id order by c.id) filter (where exists (
+                select from public.messages as m
+                where m.conversation_id = c.id and m.seq = c.oldest_seq
+                  and m.created_at < now() - make_interval(days => public.chat_retention_days(c, p_days))
+            )), '[]'),
+            'last', (array_agg(c.id order by c.id))[p_limit]
+        )
+        from (
+            select * from public.conversations
+            where (p_days is not null or retention_days is not null) and (p_after is null or id > p_after)
+            order by id limit p_limit
+        ) as c
+    );
+end $$;
+
+-- Delete the messages of one conversation that are older than its retention: the oldest, p_limit at most, so that the
+-- conversation is locked for a moment only. No version is raised: `oldest_seq` says it. Pointers that lie behind move up,
+-- so that nothing that is gone counts as unread. Returns how many are deleted.
+create or replace function public.chat_sweep_conversation(p_conversation_id uuid, p_days integer, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_since timestamptz;
+    v_last bigint;      -- the newest number that goes
+    v_systems bigint;   -- the system messages up to it
+    v_deleted bigint;
+begin
+    select * into v_conversation from public.conversations where id = p_conversation_id for no key update;
+    if not found then
+        return to_json(0);
+    end if;
+    v_since := now() - make_interval(days => public.chat_retention_days(v_conversation, p_days));
+    if v_since is null then  -- it keeps everything by now
+        return to_json(0);
+    end if;
+    select coalesce(min(seq) filter (where created_at >= v_since) - 1, max(seq)) into v_last
+    from (
+        select seq, created_at from public.messages
+        where conversation_id = p_conversation_id and seq >= v_conversation.oldest_seq
+        order by seq limit p_limit
+    ) as oldest;
+    select system_count into v_systems from public.messages
+    where conversation_id = p_conversation_id and seq = v_last and seq >= v_conversation.oldest_seq;
+    if not found then
+        return to_json(0);
+    end if;
+    update public.chat_attachments as a set state = 'dead'
+    from public.messages as m
+    where m.conversation_id = p_conversation_id and m.seq <= v_last and m.attachments is not null and a.message_id = m.id;
+    delete from public.messages where conversation_id = p_conversation_id and seq <= v_last;
+    get diagnostics v_deleted = row_count;
+    update public.conversations set oldest_seq = v_last + 1 where id = p_conversation_id;
+    update public.user_conversation
+    set read_system_count = case when last_read_seq < v_last then v_systems else read_system_count end,
+        last_read_seq = greatest(last_read_seq, v_last), last_delivered_seq = greatest(last_delivered_seq, v_last)
+    where conversation_id = p_conversation_id and (last_read_seq < v_last or last_delivered_seq < v_last);
+    return to_json(v_deleted);
+end $$;
+
+
 -- scheduled ---------------------------------------------------------------------------------------------------------
 
 -- A message to send later: a row with its draft, and a job that names the row and its time. Another time is another job;
@@ -4875,7 +5202,7 @@ end $$;
 
 -- sends -------------------------------------------------------------------------------------------------------------
 
--- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
 -- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
 -- heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
@@ -5000,6 +5327,7 @@ begin
         public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
     )
     returning * into v_message;
+    v_message := public.chat_attach(v_message, p_draft);
     if v_root.id is not null then
         perform public.chat_add_reply(v_root, v_message);
     end if;
@@ -5854,7 +6182,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '96759c1cd1a3a5d8', oldest_code = 1;
+update public.chat_schema set functions_hash = 'e07be63c5aea4f96', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
 from .api import (
+    attachments,
     blocks,
     conversations,
     documents,
@@ -35,6 +36,8 @@ from .api import (
 )
 from .api.answers import HEADERS
 from .api.openapi import Api
+from .api.uploads import max_upload
+from .attachments import open_store
 from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
@@ -78,7 +81,9 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions.update(typing=typing, presence=presence)
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
-    app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["attachments"] = open_store(config)
+    # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["streams"] = {("POST", "/attachments"): max_upload(config.max_attachment_bytes)}
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)
@@ -107,6 +112,7 @@ def _add_api(app: Flask, config: Config) -> None:
         threads,
         scheduled,
         search,
+        attachments,
         receipts,
         sync,
     )

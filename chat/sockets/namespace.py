@@ -89,7 +89,7 @@ class ChatNamespace(Namespace):
         return answer
 
     @receives(SendMessageEventSchema, acknowledges=SEND_ANSWER)
-    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
+    @raises(*messages.SEND_ERRORS)
     @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:

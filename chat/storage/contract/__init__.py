@@ -12,6 +12,7 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .attachments import Attachments, StoredAttachment
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
@@ -24,6 +25,7 @@ from .pins import Pins
 from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
+from .retention import ExpiredConversations, Retention
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
 from .search import Search
@@ -38,12 +40,14 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "ExpiredConversations",
     "Job",
     "Page",
     "Privacy",
     "Revocation",
     "Seen",
     "Storage",
+    "StoredAttachment",
     "to_error",
 ]
 
@@ -65,9 +69,11 @@ class Storage(
     Threads,
     Scheduled,
     Search,
+    Attachments,
     Receipts,
     Presence,
     Sync,
+    Retention,
     Jobs,
     Schema,
 ):
