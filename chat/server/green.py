@@ -13,7 +13,7 @@ from typing import Any
 import eventlet
 from eventlet import hubs, patcher, tpool
 from eventlet.event import Event
-from eventlet.support.greenlets import getcurrent, greenlet
+from greenlet import getcurrent, greenlet
 
 log = logging.getLogger(__name__)
 
