@@ -37,7 +37,7 @@ class LongTexts:
         await self._caller.send(text.ljust(LONG, "."))
 
 
-async def stalled(stage: Stage, readers: int = 100, rate: float = 500, seconds: float = 20.0) -> dict[str, Any]:
+async def stalled(stage: Stage, readers: int = 100, rate: float = 500, seconds: float = 40.0) -> dict[str, Any]:
     """Send at a rate into rooms in which `readers` more sockets listen, and again when those do not read any longer."""
     callers = await own_room_callers(stage, "rest", readers // (3 * SESSIONS) + 1, 3)
     people = [session.user_id for caller in callers for session in caller.listeners]
