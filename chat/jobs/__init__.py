@@ -5,6 +5,7 @@ from flask import Flask
 from .connections import CloseUnusedConnections
 from .housekeeping import delete_old_jobs
 from .kinds import Job, ProcessJob
+from .memory import GiveMemoryBack
 from .runner import Runner
 from .sessions import end_expired_sessions, end_revoked_sessions
 
@@ -20,6 +21,7 @@ PROCESS_JOBS = [
     ProcessJob("end_expired_sessions", end_expired_sessions, every=15),
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
+    ProcessJob("give_memory_back", GiveMemoryBack(), every=15),
 ]
 
 
