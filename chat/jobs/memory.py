@@ -12,7 +12,7 @@ STATM = Path("/proc/self/statm")
 
 
 class GiveMemoryBack:
-    """The job: when the process has grown, what is free goes back. A hundred megabytes take some 7 ms, in which the others wait."""
+    """The job: when the process has grown, what is free goes back. For 100 MB the others wait some 7 ms."""
 
     def __init__(self) -> None:
         self._resident = _resident()
