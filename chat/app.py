@@ -90,8 +90,6 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     _add_api(app, config)
     errors.init_app(app)
     _add_sockets(app, origins)
-    if config.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     cli.init_app(app)
     return app
 
@@ -126,6 +124,11 @@ def _add_api(app: Flask, config: Config) -> None:
 
 
 def _add_sockets(app: Flask, origins: Origins) -> None:
+    """Add Socket.IO, and what every request passes: the check of its origin, and whom our proxies name.
+
+    `app.wsgi_app` serves all; `app.extensions["http"]` what is not Socket.IO, for a server that can tell.
+    """
+    config: Config = app.config["CHAT"]
     http = app.wsgi_app
     sockets.init_app()
     socketio.init_app(
@@ -138,5 +141,11 @@ def _add_sockets(app: Flask, origins: Origins) -> None:
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
     )
-    if app.config["CHAT"].auth_mode == "open":  # outermost, so that Socket.IO is behind it too
-        app.wsgi_app = OriginCheck(app.wsgi_app, http, origins)  # type: ignore[method-assign]
+
+    def behind(served: Any) -> Any:
+        if config.auth_mode == "open":
+            served = OriginCheck(served, http, origins)
+        return ProxyFix(served, x_for=config.trusted_proxies, x_proto=1) if config.trusted_proxies else served
+
+    app.extensions["http"] = behind(http)
+    app.wsgi_app = behind(app.wsgi_app)  # type: ignore[method-assign]

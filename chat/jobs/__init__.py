@@ -7,6 +7,7 @@ from .connections import CloseUnusedConnections
 from .erasure import erase_user
 from .housekeeping import delete_old_jobs, flush_search
 from .kinds import Job, ProcessJob
+from .memory import GiveMemoryBack
 from .presence import update_presence
 from .retention import sweep_messages
 from .runner import Runner
@@ -33,6 +34,7 @@ PROCESS_JOBS = [
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
     ProcessJob("update_presence", update_presence, every=1),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
+    ProcessJob("give_memory_back", GiveMemoryBack(), every=15),
 ]
 
 
