@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 17) then
+    if exists (select from public.chat_schema where version > 21) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -802,7 +802,234 @@ end $step$;
 commit;
 
 
--- >>> functions 73c0acd17c5b70c9
+-- >>> step 18 webhooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 18) then
+        return;
+    end if;
+
+-- What is told to others: whether anybody listens, and the changes that the webhook has not heard of yet.
+create table public.chat_listeners (
+    only_row boolean primary key default true check (only_row),
+    webhook boolean not null default false,
+    push boolean not null default false
+);
+insert into public.chat_listeners default values;
+create table public.chat_webhook_events (
+    id bigint generated always as identity primary key,            -- their order
+    event_id uuid not null default gen_random_uuid(),              -- the same at every try
+    conversation_id uuid not null,
+    type text not null,
+    subject jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    dead_at timestamptz,                                           -- given up; people may send it again
+    last_error text
+);
+create index chat_webhook_events_waiting on public.chat_webhook_events (conversation_id, id) where dead_at is null;
+
+-- Note changes for the webhook, in the transaction of the change, and let a job send them: one for each conversation, so
+-- that they go out in their order.
+create function public.chat_add_webhook_events(p_conversation_id uuid, p_type text, p_subjects jsonb[]) returns void
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if cardinality(p_subjects) = 0 then
+        return;
+    end if;
+    insert into public.chat_webhook_events (conversation_id, type, subject)
+    select p_conversation_id, p_type, subject from unnest(p_subjects) as subject;
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', p_conversation_id), 'send_webhooks ' || p_conversation_id, null
+    );
+end $$;
+
+    insert into public.chat_schema (version) values (18)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 19 message_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 19) then
+        return;
+    end if;
+
+-- Whoever listens hears of every new and changed message, whichever function writes it.
+create function public.chat_hear_new_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_listeners public.chat_listeners;
+    v_row record;
+begin
+    select * into v_listeners from public.chat_listeners;
+    if v_listeners.webhook then
+        for v_row in
+            select conversation_id, array_agg(jsonb_build_object('message_id', id, 'version', version) order by seq) as subjects
+            from added group by conversation_id
+        loop
+            perform public.chat_add_webhook_events(v_row.conversation_id, 'message.created', v_row.subjects);
+        end loop;
+    end if;
+    if v_listeners.push then
+        perform public.chat_add_job('push_message', jsonb_build_object('message_id', id), null, null)
+        from added where type = 'text' and deleted_at is null;
+    end if;
+    return null;
+end $$;
+create trigger chat_hear_new_messages after insert on public.messages
+    referencing new table as added for each statement execute function public.chat_hear_new_messages();
+
+create function public.chat_hear_changed_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, type, array_agg(jsonb_build_object('message_id', id, 'version', version) order by version) as subjects
+        from (
+            select new.id, new.conversation_id, new.version, case
+                when new.deleted_at is distinct from old.deleted_at then 'message.deleted'
+                when (new.edited_version, new.pinned_at) is distinct from (old.edited_version, old.pinned_at) then 'message.updated'
+                when new.reactions is distinct from old.reactions then 'reaction.updated'
+            end as type
+            from changed as new join before as old on old.id = new.id
+        ) as each
+        where type is not null
+        group by conversation_id, type
+    loop
+        perform public.chat_add_webhook_events(v_row.conversation_id, v_row.type, v_row.subjects);
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_changed_messages after update on public.messages
+    referencing old table as before new table as changed
+    for each statement execute function public.chat_hear_changed_messages();
+
+    insert into public.chat_schema (version) values (19)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 20 member_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 20) then
+        return;
+    end if;
+
+create function public.chat_hear_members() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, array_agg(jsonb_build_object('user_id', user_id) order by user_id) as subjects
+        from touched group by conversation_id
+    loop
+        -- Who goes with the conversation is no news of its own.
+        if exists (select from public.conversations where id = v_row.conversation_id) then
+            perform public.chat_add_webhook_events(
+                v_row.conversation_id, case tg_op when 'INSERT' then 'member.added' else 'member.removed' end, v_row.subjects
+            );
+        end if;
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_new_members after insert on public.user_conversation
+    referencing new table as touched for each statement execute function public.chat_hear_members();
+create trigger chat_hear_gone_members after delete on public.user_conversation
+    referencing old table as touched for each statement execute function public.chat_hear_members();
+
+    insert into public.chat_schema (version) values (20)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 21 conversation_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 21) then
+        return;
+    end if;
+
+create function public.chat_hear_conversations() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if (old.name, old.description, old.avatar_url, old.visibility, old.history, old.slow_mode_seconds, old.frozen, old.custom,
+            old.owner_user_id)
+           is not distinct from
+           (new.name, new.description, new.avatar_url, new.visibility, new.history, new.slow_mode_seconds, new.frozen, new.custom,
+            new.owner_user_id)
+        then
+            return null;
+        end if;
+    end if;
+    if (select webhook from public.chat_listeners) then
+        perform public.chat_add_webhook_events(
+            coalesce(new.id, old.id),
+            'conversation.' || case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'updated' else 'deleted' end,
+            array[jsonb_build_object('version', coalesce(new.version, old.version))]
+        );
+    end if;
+    return null;
+end $$;
+-- `when`: a send changes the row too, and must not pay for it.
+create trigger chat_hear_changed_conversation after update on public.conversations
+    for each row when (old.last_seq = new.last_seq) execute function public.chat_hear_conversations();
+create trigger chat_hear_conversation after insert or delete on public.conversations
+    for each row execute function public.chat_hear_conversations();
+
+    insert into public.chat_schema (version) values (21)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 1ab7e3c1d4a41b72
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -2498,6 +2725,140 @@ begin
 end $$;
 
 
+-- webhooks ----------------------------------------------------------------------------------------------------------
+
+-- Whether a webhook and push services are to hear of changes: what the settings of a server say when it starts.
+create or replace function public.chat_set_listeners(p_webhook boolean, p_push boolean) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    update public.chat_listeners set webhook = p_webhook, push = p_push
+    where (webhook, push) is distinct from (p_webhook, p_push);
+    return 'null';
+end $$;
+
+-- The oldest changes of a conversation that the webhook has not heard of, up to p_limit: `[{id, event_id, type, created_at,
+-- data}]`. `data` shows things as they are now; a later change follows.
+create or replace function public.chat_list_webhook_events(p_conversation_id uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(json_build_object(
+            'id', e.id, 'event_id', e.event_id, 'type', e.type, 'created_at', public.chat_time(e.created_at),
+            'data', public.chat_webhook_data(e)
+        ) order by e.id), '[]')
+        from (
+            select * from public.chat_webhook_events
+            where conversation_id = p_conversation_id and dead_at is null order by id limit p_limit
+        ) as e
+    );
+end $$;
+
+create or replace function public.chat_webhook_data(p_event public.chat_webhook_events) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_about json;
+begin
+    select * into v_conversation from public.conversations where id = p_event.conversation_id;
+    v_about := json_build_object(
+        'conversation_id', p_event.conversation_id,
+        'conversation', case when v_conversation.id is not null then public.chat_conversation_json(v_conversation) end
+    );
+    if p_event.type like 'member.%' then
+        return public.chat_merge(v_about, json_build_object('user', (
+            select public.chat_user_json(u) from public.users as u where u.id = (p_event.subject ->> 'user_id')::uuid
+        )));
+    elsif p_event.type like 'conversation.%' then
+        return public.chat_merge(v_about, json_build_object('version', p_event.subject -> 'version'));
+    end if;
+    return public.chat_merge(v_about, json_build_object(
+        'message', (
+            select public.chat_message_json(m, u, null)
+            from public.messages as m join public.users as u on u.id = m.user_id
+            where m.id = (p_event.subject ->> 'message_id')::uuid
+        ),
+        'recipients', case when p_event.type = 'message.created' then (
+            select coalesce(json_agg(json_build_object('user_id', r.user_id, 'online', public.chat_is_online(r.user_id))), '[]')
+            from (
+                select m.user_id from public.user_conversation as m join public.messages as s on s.conversation_id = m.conversation_id
+                where s.id = (p_event.subject ->> 'message_id')::uuid and m.user_id <> s.user_id and s.seq >= m.history_from
+                order by m.user_id limit 1000
+            ) as r
+        ) end
+    ));
+end $$;
+
+-- The webhook has heard of these.
+create or replace function public.chat_delete_webhook_events(p_ids bigint[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    delete from public.chat_webhook_events where id = any(p_ids);
+    return 'null';
+end $$;
+
+-- A try has failed. An event that is older than p_seconds is given up. Returns whether it was.
+create or replace function public.chat_fail_webhook_event(p_id bigint, p_error text, p_seconds double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_is_dead boolean;
+begin
+    update public.chat_webhook_events
+    set last_error = p_error,
+        dead_at = case when created_at < now() - make_interval(secs => p_seconds) then now() end
+    where id = p_id
+    returning dead_at is not null into v_is_dead;
+    return to_json(coalesce(v_is_dead, true));
+end $$;
+
+-- The events that were given up: how many, and the latest p_limit.
+create or replace function public.chat_list_dead_webhook_events(p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return json_build_object(
+        'dead', (select count(*) from public.chat_webhook_events where dead_at is not null),
+        'waiting', (select count(*) from public.chat_webhook_events where dead_at is null),
+        'events', (
+            select coalesce(json_agg(json_build_object(
+                'id', id, 'event_id', event_id, 'type', type, 'conversation_id', conversation_id,
+                'created_at', public.chat_time(created_at), 'last_error', last_error
+            ) order by id desc), '[]')
+            from (select * from public.chat_webhook_events where dead_at is not null order by id desc limit p_limit) as e
+        )
+    );
+end $$;
+
+-- Let the webhook hear again of what was given up, from the beginning of a day of tries. Returns how many those are.
+create or replace function public.chat_redeliver_webhook_events() returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_count integer;
+begin
+    update public.chat_webhook_events set dead_at = null, created_at = now() where dead_at is not null;
+    get diagnostics v_count = row_count;
+    perform public.chat_add_webhook_jobs();
+    return to_json(v_count);
+end $$;
+
+-- Add the jobs of conversations whose events wait without one: an event that came while the last job was ending.
+create or replace function public.chat_add_webhook_jobs() returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', conversation_id), 'send_webhooks ' || conversation_id, null
+    )
+    from (select distinct conversation_id from public.chat_webhook_events where dead_at is null) as waiting;
+    return 'null';
+end $$;
+
+
 -- grants ------------------------------------------------------------------------------------------------------------
 
 -- Closed, but for the server: row level security without a policy, and every right taken from everyone. Supabase grants
@@ -2544,7 +2905,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '73c0acd17c5b70c9', oldest_code = 1;
+update public.chat_schema set functions_hash = '1ab7e3c1d4a41b72', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

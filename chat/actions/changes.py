@@ -13,6 +13,7 @@ from ..realtime.announce import announce
 from ..realtime.events import EVENTS, MESSAGE, Event
 from ..storage import Announcement, Change, Storage, storage
 from .gate import Gate, Ticket
+from .jobs import wake_runner
 
 
 def commit(
@@ -77,6 +78,8 @@ gate = cast(Gate, LocalProxy(lambda: current_app.extensions["gate"]))
 
 def _announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
     if change.announce:
+        if current_app.config["CHAT"].has_listeners:
+            wake_runner()
         for each in change.events or [Announcement(event=event.name, payload=change.result)]:
             announce(EVENTS[each["event"]], each, conversation_id, change.audience_version, caller)
     return change.result

@@ -7,12 +7,15 @@ from .housekeeping import delete_old_jobs
 from .kinds import Job, ProcessJob
 from .runner import Runner
 from .sessions import end_expired_sessions, end_revoked_sessions
+from .webhooks import ATTEMPTS, add_webhook_jobs, send_webhooks
 
 __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 
 #: Rows of the database, each run by one process of all. The names stand in rows: keep them.
 JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+    Job("send_webhooks", send_webhooks, idempotent=True, attempts=ATTEMPTS),  # each change has an id of its own
+    Job("add_webhook_jobs", add_webhook_jobs, idempotent=True, every=10),
 ]
 
 #: What every process does for itself, also while the database is away.

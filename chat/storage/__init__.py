@@ -7,7 +7,7 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage, WebhookEvent
 
 __all__ = [
     "Announcement",
@@ -18,6 +18,7 @@ __all__ = [
     "Page",
     "Revocation",
     "Storage",
+    "WebhookEvent",
     "open_storage",
     "storage",
 ]

@@ -21,6 +21,7 @@ from .schema import DeployedSchema, Schema
 from .sync import Sync
 from .tokens import Revocation, Tokens
 from .users import Users
+from .webhooks import WebhookEvent, Webhooks
 
 __all__ = [
     "Announcement",
@@ -32,6 +33,7 @@ __all__ = [
     "Page",
     "Revocation",
     "Storage",
+    "WebhookEvent",
     "to_error",
 ]
 
@@ -39,7 +41,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Webhooks, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
