@@ -7,7 +7,20 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage, WebhookEvent
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    Job,
+    Page,
+    Privacy,
+    Revocation,
+    Seen,
+    Storage,
+    StoredAttachment,
+    WebhookEvent,
+)
 
 __all__ = [
     "Announcement",
@@ -16,8 +29,11 @@ __all__ = [
     "ClaimedJobs",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
+    "StoredAttachment",
     "WebhookEvent",
     "open_storage",
     "storage",
