@@ -978,7 +978,7 @@ create index chat_webhook_events_waiting on public.chat_webhook_events (conversa
 -- Note changes for the webhook, in the transaction of the change, and let a job send them: one for each conversation, so
 -- that they go out in their order.
 create function public.chat_add_webhook_events(p_conversation_id uuid, p_type text, p_subjects jsonb[]) returns void
-language plpgsql security definer set search_path = ''
+language plpgsql set search_path = ''
 as $$
 begin
     if cardinality(p_subjects) = 0 then
