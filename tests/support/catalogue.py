@@ -20,6 +20,7 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
+from chat.schemas.attachments import File
 from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Whole
 from tests.support.identity import bearer
 
@@ -196,7 +197,7 @@ PAYLOADS = [
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
-NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None, "attachments": "attachment"}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
@@ -204,6 +205,8 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case File():
+            return False
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Id() | Time():
