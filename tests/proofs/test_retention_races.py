@@ -40,7 +40,7 @@ def conversation(direct: PostgresStorage, members: list[Caller], sql: Sql) -> st
     id = make_conversation(direct, *members)
     for number in range(1, OLD + 1):
         direct.send_message(members[0], id, {"message": str(number)})
-    sql("update messages set type = 'system' where seq % 7 = 0")
+    sql("update messages set type = 'system' where mod(seq, 7) = 0")
     sql("update messages set system_count = seq / 7")
     sql("update conversations set system_count = %s", OLD // 7)
     sql("update user_conversation set read_system_count = last_read_seq / 7")
