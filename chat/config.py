@@ -81,7 +81,7 @@ class Config:
     rate_limit_send: str | None = setting(None, "Messages of a user. In token mode 600 per minute; empty: no limit.")
     rate_limit_create: str | None = setting(
         None,
-        "Conversations of a user; each counts as one, and each participant as one more. In token mode 3000 per hour; "
+        "Conversations that a user opens and people that a user adds; each counts as one. In token mode 3000 per hour; "
         "empty: no limit.",
     )
     rate_limit_upload: str | None = setting(None, "Files of a user. In token mode 600 per hour; empty: no limit.")
@@ -118,6 +118,11 @@ class Config:
     max_attachment_bytes: int = setting(10 << 20, "Bytes of a file.")
     retention_days: int = setting(
         0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
+    )
+    system_messages: str = setting(
+        "",
+        "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
+        "events do. Default: on in token mode, off in open mode.",
     )
 
     cors_origins: str = setting(
@@ -178,6 +183,7 @@ class Config:
             data_dir=str(data_dir),
             attachments_store=self.attachments_store or ("supabase" if self.storage == "supabase" else "directory"),
             attachments_dir=str(Path(self.attachments_dir or data_dir / "attachments").expanduser()),
+            system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
             **limits,
         )
 

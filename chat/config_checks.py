@@ -15,6 +15,7 @@ CHOICES = {
     "auth_mode": ("open", "token", ""),
     "signup": ("open", "closed", ""),
     "attachments_store": ("directory", "supabase", ""),
+    "system_messages": ("on", "off", ""),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

@@ -74,8 +74,8 @@ class PolicyPlugin(BasePlugin):
         view, is_open = self._app.view_functions[rule.endpoint], _is_open(self._app)
         for operation in operations.values():
             operation["operationId"] = rule.endpoint.rpartition(".")[2]
-            _describe_policy(operation, view, is_open)
             _describe_request(operation, view)
+            _describe_policy(operation, view, is_open)
             _describe_responses(operation, view, is_open)
 
 
@@ -139,7 +139,7 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
             operation["requestBody"]["content"][MULTIPART]["example"] = schema.example
         else:
             for parameter in operation["parameters"]:
-                if parameter.get("name") in schema.example:
+                if isinstance(parameter, dict) and parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]
 
 

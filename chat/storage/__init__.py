@@ -7,7 +7,19 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage, StoredAttachment
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    Job,
+    Page,
+    Privacy,
+    Revocation,
+    Seen,
+    Storage,
+    StoredAttachment,
+)
 
 __all__ = [
     "Announcement",
@@ -16,7 +28,9 @@ __all__ = [
     "ClaimedJobs",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "StoredAttachment",
     "open_storage",

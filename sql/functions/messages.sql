@@ -62,8 +62,15 @@ begin
     ) then
         p_message.thread_id := null;  -- the root is gone, or was before the member's time
     end if;
+    if v_quote is null then
+        p_message.reply_to := null;  -- likewise the original
+    end if;
+    if p_message.deleted_at is not null then
+        v_quote := null;
+        p_message.last_reply_at := null;
+    end if;
     return json_build_object(
-        'reply_to', case when v_quote is not null then p_message.reply_to end, 'quote', v_quote,
+        'reply_to', p_message.reply_to, 'quote', v_quote,
         'thread_id', p_message.thread_id, 'reply_count', p_message.reply_count,
         'last_reply_at', public.chat_time(p_message.last_reply_at),
         'reactions', public.chat_reactions_json(p_message, p_member.user_id),
@@ -102,14 +109,6 @@ begin
         )) order by each.place)
         from jsonb_array_elements(p_message.reactions) with ordinality as each (reaction, place)
     );
-end $$;
-
--- What a system message says, in English. It holds ids; the names are those of the moment at which it is read.
-create or replace function public.chat_system_text(p_message public.messages, p_author public.users) returns text
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return p_author.username || ' changed the conversation.';
 end $$;
 
 -- How many bytes a message is as JSON, at most: a byte of text is six of JSON.

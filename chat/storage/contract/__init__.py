@@ -13,14 +13,24 @@ from abc import abstractmethod
 
 from ...errors import StorageReadOnly
 from .attachments import Attachments, StoredAttachment
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .edits import Edits
+from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
+from .members import Members
 from .messages import Messages
+from .pins import Pins
+from .presence import Presence, Seen
+from .reactions import Reactions
 from .receipts import Receipts
 from .retention import ExpiredConversations, Retention
+from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
+from .search import Search
 from .sync import Sync
+from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
 
@@ -33,7 +43,9 @@ __all__ = [
     "ExpiredConversations",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "StoredAttachment",
     "to_error",
@@ -43,7 +55,28 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Attachments, Receipts, Sync, Retention, Jobs, Schema):
+class Storage(
+    Users,
+    Blocks,
+    Tokens,
+    Conversations,
+    Members,
+    Invites,
+    Messages,
+    Attachments,
+    Edits,
+    Reactions,
+    Pins,
+    Threads,
+    Scheduled,
+    Search,
+    Receipts,
+    Presence,
+    Sync,
+    Retention,
+    Jobs,
+    Schema,
+):
     """The database, whichever it is."""
 
     @abstractmethod
