@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 21) then
+    if exists (select from public.chat_schema where version > 20) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -921,7 +921,7 @@ end $step$;
 commit;
 
 
--- >>> step 20 placeholder
+-- >>> step 20 retention
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -934,31 +934,9 @@ begin
         return;
     end if;
 
--- Keeps the numbers of the steps without a gap until the step of this number is merged, which takes its place.
-
-    insert into public.chat_schema (version) values (20)
-    on conflict (only_row) do update set version = excluded.version;
-end $step$;
-
-commit;
-
-
--- >>> step 21 retention
-begin;
-set local client_min_messages = warning;
-set local lock_timeout = '3s';
-set local statement_timeout = 0;
-do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
-
-do $step$
-begin
-    if exists (select from public.chat_schema where version >= 21) then
-        return;
-    end if;
-
 alter table public.conversations add column retention_days integer check (retention_days > 0);  -- null: as long as the server says
 
-    insert into public.chat_schema (version) values (21)
+    insert into public.chat_schema (version) values (20)
     on conflict (only_row) do update set version = excluded.version;
 end $step$;
 

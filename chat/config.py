@@ -106,6 +106,11 @@ class Config:
         10, "Messages of each conversation that `GET /conversations` carries without `message_limit`; 0 to 100."
     )
 
+    system_messages: str = setting(
+        "",
+        "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
+        "events do. Default: on in token mode, off in open mode.",
+    )
     attachments_store: str = setting(
         "",
         "Where files are kept: directory, or supabase (Storage). Default: supabase where its API is the database, "
@@ -118,11 +123,6 @@ class Config:
     max_attachment_bytes: int = setting(10 << 20, "Bytes of a file.")
     retention_days: int = setting(
         0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
-    )
-    system_messages: str = setting(
-        "",
-        "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
-        "events do. Default: on in token mode, off in open mode.",
     )
 
     cors_origins: str = setting(
@@ -181,9 +181,9 @@ class Config:
             signup=signup,
             jwt_jwks_url=jwks_url,
             data_dir=str(data_dir),
+            system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
             attachments_store=self.attachments_store or ("supabase" if self.storage == "supabase" else "directory"),
             attachments_dir=str(Path(self.attachments_dir or data_dir / "attachments").expanduser()),
-            system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
             **limits,
         )
 

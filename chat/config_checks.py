@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 CHOICES = {
     "auth_mode": ("open", "token", ""),
     "signup": ("open", "closed", ""),
-    "attachments_store": ("directory", "supabase", ""),
     "system_messages": ("on", "off", ""),
+    "attachments_store": ("directory", "supabase", ""),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

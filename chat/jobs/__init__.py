@@ -18,13 +18,13 @@ __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 #: Rows of the database, each run by one process of all. The names stand in rows: keep them.
 JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+    Job("flush_search", flush_search, idempotent=True, every=15),
+    Job("send_scheduled", send_scheduled, idempotent=True, attempts=20),
+    Job("erase_user", erase_user, idempotent=True, attempts=20),
     Job("sweep_attachments", sweep_attachments, idempotent=True, every=3600),
     Job("sweep_files", sweep_files, idempotent=True, every=24 * 3600),
     Job("sweep_messages", sweep_messages, idempotent=True, every=3600),
     Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
-    Job("flush_search", flush_search, idempotent=True, every=15),
-    Job("send_scheduled", send_scheduled, idempotent=True, attempts=20),
-    Job("erase_user", erase_user, idempotent=True, attempts=20),
 ]
 
 #: What every process does for itself, also while the database is away.

@@ -30,9 +30,9 @@ from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 #: What is uploaded.
 FILE = b"the first line\n"
-IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
@@ -66,8 +66,8 @@ class World:
         path = f"/conversations/{self.conversation}"
         self.attachment = self._upload("ann", picture())
         body = {"user_id": self.ann, "message": MESSAGE}
-        attached = body | {"attachments": [self.attachment]}
-        self.message = str(self._post(f"{path}/messages/create", attached, "ann")["id"])
+        sent = self._post(f"{path}/messages/create", body | {"attachments": [self.attachment]}, "ann")
+        self.message = str(sent["id"])
         later = body | {"send_at": IN_A_MONTH}
         self.scheduled = str(self._post(f"{path}/messages/create", later, "ann")["scheduled"]["id"])
         self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
@@ -188,9 +188,6 @@ CALLS: dict[str, Call] = {
     "invites.delete_invite": Call(names="user_id", role="admin", spoils=True),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
-    "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
-    "attachments.get_attachment": Call(names="user_id"),
-    "attachments.get_thumbnail": Call(names="user_id"),
     "edits.get_message": Call(names="user_id"),
     "edits.edit_message": Call(
         lambda world: {"message": MESSAGE, "mentions": [], "attachments": [], "custom": {}}, "user_id", role="author"
@@ -215,6 +212,9 @@ CALLS: dict[str, Call] = {
         lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
     ),
     "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
+    "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
+    "attachments.get_attachment": Call(names="user_id"),
+    "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -265,8 +265,8 @@ class Route(NamedTuple):
         values = {
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
-            "<id:attachment_id>": id or world.attachment,
             "<id:scheduled_id>": id or world.scheduled,
+            "<id:attachment_id>": id or world.attachment,
             "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
             "<code>": id or world.invite,
             "<emoji>": "👍",

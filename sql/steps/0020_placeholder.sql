@@ -1,1 +1,0 @@
--- Keeps the numbers of the steps without a gap until the step of this number is merged, which takes its place.
