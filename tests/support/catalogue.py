@@ -253,6 +253,8 @@ class Route(NamedTuple):
         if self.location is None:
             return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
+        if self.location == "files":
+            options = {"content_type": "multipart/form-data", **options}
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, id, **{key: content, **options})
