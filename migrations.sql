@@ -1170,7 +1170,7 @@ end $step$;
 commit;
 
 
--- >>> functions ff74e65545400132
+-- >>> functions e4cb27f6073a7f70
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1847,6 +1847,9 @@ begin
     if p_message.mentions is not null then
         delete from public.chat_mentions where message_id = p_message.id;
     end if;
+    if p_message.attachments is not null then
+        perform public.chat_release_attachments(p_message.id, null);
+    end if;
     update public.messages
     set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
         reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null
@@ -2102,6 +2105,11 @@ begin
         end
     where id = v_old.id
     returning * into v_new;
+    if v_new.attachments is distinct from v_old.attachments then
+        perform public.chat_release_attachments(
+            v_new.id, array(select (kept ->> 'id')::uuid from jsonb_array_elements(v_new.attachments) as kept)
+        );
+    end if;
     if v_new.mentions is distinct from v_old.mentions then
         delete from public.chat_mentions where message_id = v_new.id;
         perform public.chat_note_mentions(v_new);
@@ -5430,9 +5438,9 @@ end $$;
 
 -- sends -------------------------------------------------------------------------------------------------------------
 
--- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
--- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
--- heard of it, if its answer was lost.
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id
+-- happens once: the repeated one gets the message of the first. While that is younger than a minute it is announced
+-- again: nobody may have heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
 ) returns json
@@ -6546,7 +6554,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'ff74e65545400132', oldest_code = 1;
+update public.chat_schema set functions_hash = 'e4cb27f6073a7f70', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -21,6 +21,7 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
+from chat.schemas.attachments import File
 from chat.schemas.choices import Choice, Flag
 from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.members import HistoryFrom
@@ -62,8 +63,8 @@ class World:
     def open_conversation(self) -> None:
         """Open the conversation of ann and bob; once more after a call that has deleted it, or something in it."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
-        self.attachment = self._upload("ann", picture())
         path = f"/conversations/{self.conversation}"
+        self.attachment = self._upload("ann", picture())
         body = {"user_id": self.ann, "message": MESSAGE}
         sent = self._post(f"{path}/messages/create", body | {"attachments": [self.attachment]}, "ann")
         self.message = str(sent["id"])
@@ -252,6 +253,8 @@ class Route(NamedTuple):
         if self.location is None:
             return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
+        if self.location == "files":
+            options = {"content_type": "multipart/form-data", **options}
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, id, **{key: content, **options})
@@ -319,6 +322,8 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case File():
+            return False
         case Url():
             return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
         case Flag():
