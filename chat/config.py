@@ -80,7 +80,7 @@ class Config:
     rate_limit_send: str | None = setting(None, "Messages of a user. In token mode 600 per minute; empty: no limit.")
     rate_limit_create: str | None = setting(
         None,
-        "Conversations of a user; each counts as one, and each participant as one more. In token mode 3000 per hour; "
+        "Conversations that a user opens and people that a user adds; each counts as one. In token mode 3000 per hour; "
         "empty: no limit.",
     )
     rate_limit_default: str | None = setting(
@@ -102,6 +102,12 @@ class Config:
 
     conversation_messages: int = setting(
         10, "Messages of each conversation that `GET /conversations` carries without `message_limit`; 0 to 100."
+    )
+
+    system_messages: str = setting(
+        "",
+        "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
+        "events do. Default: on in token mode, off in open mode.",
     )
 
     cors_origins: str = setting(
@@ -154,7 +160,15 @@ class Config:
             for name, default in (RATE_LIMITS if auth_mode == "token" else dict.fromkeys(RATE_LIMITS, "")).items()
         }
         data_dir = str(Path(self.data_dir).expanduser())
-        return replace(self, auth_mode=auth_mode, signup=signup, jwt_jwks_url=jwks_url, data_dir=data_dir, **limits)
+        return replace(
+            self,
+            auth_mode=auth_mode,
+            signup=signup,
+            jwt_jwks_url=jwks_url,
+            data_dir=data_dir,
+            system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
+            **limits,
+        )
 
     @property
     def storage(self) -> StorageKind:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 CHOICES = {
     "auth_mode": ("open", "token", ""),
     "signup": ("open", "closed", ""),
+    "system_messages": ("on", "off", ""),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }

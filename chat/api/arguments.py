@@ -1,6 +1,7 @@
 """How a route reads its arguments, and who its caller is."""
 
 import json
+from functools import cache
 from typing import Any, NoReturn
 
 import orjson
@@ -76,6 +77,7 @@ def is_flat(schema: Schema) -> bool:
     return not any(isinstance(field, Dict) for field in schema.fields.values())
 
 
+@cache
 def with_caller(schema: type[Schema], field: str | None) -> type[Schema]:
     """Return the schema with the field that names the caller, if there is one."""
     if field is None:

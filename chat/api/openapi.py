@@ -134,7 +134,7 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
                 content[FORM] = content[JSON]
         else:
             for parameter in operation["parameters"]:
-                if parameter.get("name") in schema.example:
+                if isinstance(parameter, dict) and parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]
 
 
