@@ -73,8 +73,8 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others speak
-    of is gone after it. `is_public` is what the tests expect, whatever the route's policy says.
+    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others
+    speak of is gone after it. `is_public` is what the tests expect, whatever the route's policy says.
     """
 
     content: Callable[[World], Content] = lambda world: {}
