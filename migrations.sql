@@ -854,7 +854,7 @@ end $step$;
 commit;
 
 
--- >>> functions 0a8a5bc280a6e067
+-- >>> functions b791809dce1e0c8e
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1889,8 +1889,9 @@ begin
             select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
         ) as m
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where n.user_id = p_user_id
-          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        where n.user_id = p_user_id and (n.created_at, n.message_id) < (
+            coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
         order by n.created_at desc, n.message_id desc
         limit p_limit + 1
     loop
@@ -2924,7 +2925,9 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     for v_row in
         select * from public.chat_scheduled
-        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        where user_id = p_user_id and (send_at, id) > (
+            coalesce(p_before_at, '-infinity'), coalesce(p_before_id, '00000000-0000-0000-0000-000000000000')
+        )
         order by send_at, id limit p_limit + 1
     loop
         if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
@@ -4072,7 +4075,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '0a8a5bc280a6e067', oldest_code = 1;
+update public.chat_schema set functions_hash = 'b791809dce1e0c8e', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
