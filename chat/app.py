@@ -13,11 +13,15 @@ from werkzeug.routing import BaseConverter
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
 from .api import (
+    attachments,
+    blocks,
     conversations,
     documents,
     edits,
     health,
     hooks,
+    invites,
+    members,
     messages,
     pages,
     pins,
@@ -32,6 +36,8 @@ from .api import (
 )
 from .api.answers import HEADERS
 from .api.openapi import Api
+from .api.uploads import max_upload
+from .attachments import open_store
 from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
@@ -39,7 +45,10 @@ from .extensions import socketio
 from .limits import Limits
 from .policy import budget, public, raises
 from .realtime.audience import Audiences
+from .realtime.presence import Presence
+from .realtime.privacy import Privacies
 from .realtime.sessions import Sessions
+from .realtime.typing import Typing
 from .storage import Storage, open_storage
 
 MAX_BODY = 1024 * 1024
@@ -67,9 +76,14 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["readiness"] = health.Readiness()
-    app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["privacies"] = Privacies()
+    typing, presence = Typing(), Presence()
+    app.extensions.update(typing=typing, presence=presence)
+    app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
-    app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["attachments"] = open_store(config)
+    # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["streams"] = {("POST", "/attachments"): max_upload(config.max_attachment_bytes)}
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)
@@ -84,7 +98,24 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    nouns = (users, tokens, conversations, messages, edits, reactions, pins, threads, scheduled, search, receipts, sync)
+    nouns = (
+        users,
+        blocks,
+        tokens,
+        conversations,
+        members,
+        invites,
+        messages,
+        edits,
+        reactions,
+        pins,
+        threads,
+        scheduled,
+        search,
+        attachments,
+        receipts,
+        sync,
+    )
     for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())

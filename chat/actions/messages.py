@@ -3,8 +3,21 @@
 from typing import Any
 
 from ..auth import Caller
+from ..realtime.typing import typing
 from . import scheduled
 from .changes import commit_send
+
+#: The codes of what a send raises, besides those of the caller.
+SEND_ERRORS = (
+    "conversation_not_found",
+    "message_not_found",
+    "attachment_not_found",
+    "attachment_used",
+    "blocked",
+    "frozen",
+    "slow_mode",
+    "too_many_scheduled",
+)
 
 
 def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
@@ -16,4 +29,6 @@ def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[st
     send_at = draft.pop("send_at", None)
     if send_at:
         return {"scheduled": scheduled.create(caller, conversation_id, draft, send_at)}
-    return commit_send(caller, conversation_id, draft)
+    sent = commit_send(caller, conversation_id, draft)
+    typing.stop(conversation_id, caller.user_id)
+    return sent

@@ -11,7 +11,7 @@ from .cursors import make_cursor, parse_cursor
 
 
 def place_of(query: dict[str, Any]) -> list[Any]:
-    """Return the time and the id in a query's `before`, twice None without one. Raises 422 for no cursor of ours."""
+    """Return the time and the id in a query's `before`, None twice without one. Raises 422 for no cursor of ours."""
     return parse_cursor(query["before"], Time(), Id()) if "before" in query else [None, None]
 
 

@@ -2,9 +2,13 @@
 
 from flask import Flask
 
+from .attachments import sweep_attachments, sweep_files
 from .connections import CloseUnusedConnections
+from .erasure import erase_user
 from .housekeeping import delete_old_jobs, flush_search
 from .kinds import Job, ProcessJob
+from .presence import update_presence
+from .retention import sweep_messages
 from .runner import Runner
 from .scheduled import send_scheduled
 from .sessions import end_expired_sessions, end_revoked_sessions
@@ -16,12 +20,18 @@ JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
     Job("flush_search", flush_search, idempotent=True, every=15),
     Job("send_scheduled", send_scheduled, idempotent=True, attempts=20),
+    Job("erase_user", erase_user, idempotent=True, attempts=20),
+    Job("sweep_attachments", sweep_attachments, idempotent=True, every=3600),
+    Job("sweep_files", sweep_files, idempotent=True, every=24 * 3600),
+    Job("sweep_messages", sweep_messages, idempotent=True, every=3600),
+    Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
 ]
 
 #: What every process does for itself, also while the database is away.
 PROCESS_JOBS = [
     ProcessJob("end_expired_sessions", end_expired_sessions, every=15),
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
+    ProcessJob("update_presence", update_presence, every=1),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
 ]
 

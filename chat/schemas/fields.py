@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -89,6 +90,28 @@ class Text(AnyText):
         return text
 
 
+class Url(Text):
+    """An address that starts with http:// or https://, up to 2,048 characters."""
+
+    default_error_messages = {"invalid_url": "Not an address that starts with http:// or https://."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=2048, **_described(kwargs, format="uri"))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = urlsplit(text)
+            is_one = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
+            )
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise self.make_error("invalid_url")
+        return text
+
+
 class Time(fields.Field[str]):
     """An ISO 8601 time, with an offset, with `Z`, or without either (UTC); ISO 8601 in UTC afterwards.
 
@@ -125,6 +148,14 @@ class Sequence(Whole):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(0, 2**53 - 1, **kwargs)
+
+
+class Before(fields.String):
+    """The opaque cursor of a list."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        described = "The cursor of the next page, from the `Link` header of this one."
+        super().__init__(**_described(kwargs, description=described))
 
 
 class Items(fields.List):

@@ -7,7 +7,19 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    Job,
+    Page,
+    Privacy,
+    Revocation,
+    Seen,
+    Storage,
+    StoredAttachment,
+)
 
 __all__ = [
     "Announcement",
@@ -16,8 +28,11 @@ __all__ = [
     "ClaimedJobs",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
+    "StoredAttachment",
     "open_storage",
     "storage",
 ]

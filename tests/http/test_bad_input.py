@@ -87,7 +87,7 @@ def values_for(payload: Route, field: fields.Field[Any]) -> list[Any]:
     if payload.location == "json":
         return values
     written = dict.fromkeys(str(value) for value in values if type(value) in (str, int))
-    if payload.location == "form":
+    if payload.location in ("form", "files"):
         written.pop("x" * 1_000_000)  # more than a form may be: see test_large_bodies.py
     # Half of a surrogate pair cannot be written in UTF-8.
     return [value.encode(errors="replace").decode() for value in written]
@@ -109,6 +109,8 @@ def test_every_field_with_every_value(world: World, payload: Route, subtests: py
                 example = payload.example(world)
                 if name == "cursor":
                     del example["since"]  # one or the other
+                if name == "unread_from":  # alone
+                    example = {key: each for key, each in example.items() if not key.endswith("_seq")}
                 response = payload.send(world, example | {name: value})
                 if acceptable(field, name, value):
                     if name == "version" and response.status_code == 409:  # it has been edited meanwhile

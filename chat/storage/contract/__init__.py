@@ -12,14 +12,20 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .attachments import Attachments, StoredAttachment
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .edits import Edits
+from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
+from .members import Members
 from .messages import Messages
 from .pins import Pins
+from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
+from .retention import ExpiredConversations, Retention
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
 from .search import Search
@@ -34,10 +40,14 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "ExpiredConversations",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
+    "StoredAttachment",
     "to_error",
 ]
 
@@ -47,8 +57,11 @@ REFUSED_WRITE_COUNTS = 30.0
 
 class Storage(
     Users,
+    Blocks,
     Tokens,
     Conversations,
+    Members,
+    Invites,
     Messages,
     Edits,
     Reactions,
@@ -56,8 +69,11 @@ class Storage(
     Threads,
     Scheduled,
     Search,
+    Attachments,
     Receipts,
+    Presence,
     Sync,
+    Retention,
     Jobs,
     Schema,
 ):
