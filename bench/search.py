@@ -2,7 +2,7 @@
 
 A member of 200 conversations among 1,000,000 messages of 2,000; words as frequent as in a language, a twentieth of the
 messages Chinese. Each query is asked with the plans and the pages in memory. It prints the median and the worst of the
-runs, in milliseconds, and what a send costs PostgreSQL with the index of words and without it.
+runs, in milliseconds, the CPU of one, and what a send costs PostgreSQL with the index of words and without it.
 """
 
 import argparse
@@ -104,7 +104,7 @@ def measure(connection: psycopg.Connection, options: argparse.Namespace) -> None
 
 
 def search(connection: psycopg.Connection, query: str, times: int) -> tuple[str, ...]:
-    """Return the median and the worst of the runs, and how many hits the first page has."""
+    """Return the median and the worst of the runs, the CPU of one, and how many hits the first page has."""
     words = {
         str(n): connection.execute("select bench_word(%s)", [n]).fetchone()[0] for n in (0, 5, 50, 300, 2000, 19990)
     }
@@ -112,12 +112,16 @@ def search(connection: psycopg.Connection, query: str, times: int) -> tuple[str,
         query = query.replace(f"{{{number}}}", word)
     call = "select chat_search_messages(%s::uuid, null, %s, null, null, 50, null, null)"
     took = []
+    pid = connection.info.backend_pid
+    before = cpu_of_tree(pid)
     for _ in range(times + 2):
         began = time.perf_counter()
         page = connection.execute(call, [SEARCHER, query]).fetchone()[0]
         took.append((time.perf_counter() - began) * 1000)
+    cpu = (cpu_of_tree(pid) - before) / (times + 2) * 1000
     more = "and more" if page["info"]["next"] else ""
-    return f"{statistics.median(took[2:]):6.1f} ms", f"{max(took[2:]):6.1f} ms", f"{len(page['items']):3} hits {more}"
+    median, worst = statistics.median(took[2:]), max(took[2:])
+    return f"{median:6.1f} ms", f"{worst:6.1f} ms", f"{cpu:6.1f} ms of CPU", f"{len(page['items']):3} hits {more}"
 
 
 def sends(connection: psycopg.Connection, count: int) -> float:

@@ -51,8 +51,8 @@ def send(**draft: str) -> str:
 
 
 #: Each call with the rows that it may touch, as in test_cost.py; a reply stands for three, itself, its author and its
-#: root, a mention for four. A search looks at 4,000 messages by walking, the first
-#: 1,000 of them before it asks the index for 2,000, and at all the user's 2,000 conversations in a window.
+#: root, a mention for four. A search looks at 3,000 messages by walking, the first
+#: 1,000 of them before it asks the index for 1,500, and at all the user's 2,000 conversations in a window.
 SEARCH = 60_000
 CALLS = {
     "the newest replies": (replies(), 300),
