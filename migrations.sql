@@ -1170,7 +1170,7 @@ end $step$;
 commit;
 
 
--- >>> functions e4cb27f6073a7f70
+-- >>> functions 20dd1997712230c3
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -3446,8 +3446,9 @@ begin
             select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
         ) as m
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where n.user_id = p_user_id
-          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        where n.user_id = p_user_id and (n.created_at, n.message_id) < (
+            coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
         order by n.created_at desc, n.message_id desc
         limit p_limit + 1
     loop
@@ -3649,7 +3650,7 @@ begin
     -- With that many hits among a thousand, going on is less than reading what the index has of so frequent a word.
     if v_ended_at is not null and cardinality(v_hit_ids) < 15 and v_query.indexed is not null then
         select * into v_found from public.chat_look_up_messages(
-            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 2000,
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 1500,
             p_before_at, p_before_id
         );
         if v_found.is_complete then
@@ -3660,7 +3661,7 @@ begin
     if v_ended_at is not null then
         select * into v_more from public.chat_walk_messages(
             v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id,
-            p_limit + 1 - cardinality(v_hit_ids), 3000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+            p_limit + 1 - cardinality(v_hit_ids), 2000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
         );
         v_hit_ids := v_hit_ids || v_more.hit_ids;
         v_ended_at := v_more.ended_at;
@@ -5090,7 +5091,9 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     for v_row in
         select * from public.chat_scheduled
-        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        where user_id = p_user_id and (send_at, id) > (
+            coalesce(p_before_at, '-infinity'), coalesce(p_before_id, '00000000-0000-0000-0000-000000000000')
+        )
         order by send_at, id limit p_limit + 1
     loop
         if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
@@ -6554,7 +6557,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'e4cb27f6073a7f70', oldest_code = 1;
+update public.chat_schema set functions_hash = '20dd1997712230c3', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
