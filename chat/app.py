@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
 from .api import (
+    blocks,
     conversations,
     documents,
     edits,
@@ -25,7 +26,10 @@ from .api import (
     pins,
     reactions,
     receipts,
+    scheduled,
+    search,
     sync,
+    threads,
     tokens,
     users,
 )
@@ -38,7 +42,10 @@ from .extensions import socketio
 from .limits import Limits
 from .policy import budget, public, raises
 from .realtime.audience import Audiences
+from .realtime.presence import Presence
+from .realtime.privacy import Privacies
 from .realtime.sessions import Sessions
+from .realtime.typing import Typing
 from .storage import Storage, open_storage
 
 MAX_BODY = 1024 * 1024
@@ -66,7 +73,10 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["readiness"] = health.Readiness()
-    app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["privacies"] = Privacies()
+    typing, presence = Typing(), Presence()
+    app.extensions.update(typing=typing, presence=presence)
+    app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
     app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
     hooks.init_app(app)
@@ -83,7 +93,23 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    nouns = (users, tokens, conversations, members, invites, messages, edits, reactions, pins, receipts, sync)
+    nouns = (
+        users,
+        blocks,
+        tokens,
+        conversations,
+        members,
+        invites,
+        messages,
+        edits,
+        reactions,
+        pins,
+        threads,
+        scheduled,
+        search,
+        receipts,
+        sync,
+    )
     for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())

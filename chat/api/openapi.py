@@ -133,8 +133,8 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
             if is_flat(schema):  # which `Parser` takes as a form too
                 content[FORM] = content[JSON]
         else:
-            for parameter in (each for each in operation["parameters"] if isinstance(each, dict)):
-                if parameter.get("name") in schema.example:
+            for parameter in operation["parameters"]:
+                if isinstance(parameter, dict) and parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]
 
 

@@ -16,6 +16,7 @@ from .audience import Members, audiences
 from .bursts import Bursts
 from .coalesce import Coalescer
 from .events import MESSAGE_UPDATED, UNAUTHORIZED, VERSION, Event
+from .privacy import privacies
 from .sessions import sessions
 
 log = logging.getLogger(__name__)
@@ -39,7 +40,7 @@ def announce(
         user_ids = _listeners(event, announcement, members, caller)
         skip_sid = None if _skips(event, announcement) == "nobody" else caller.sid
         payload = announcement["payload"]
-        deliver = partial(_deliver, members, user_ids, announcement.get("root_seq"))
+        deliver = partial(_deliver, members, user_ids, announcement)
         if "burst" in announcement:
             # The socket that acts lacks those before its own.
             whole = lambda first: deliver(MESSAGE_UPDATED, announcement["burst"] | {"from_version": first}, None)  # noqa: E731
@@ -53,6 +54,11 @@ def announce(
         log.exception("the event %s could not be sent", event.name)
 
 
+def announce_to(event: Event, payload: dict[str, Any], rooms: list[str], skip_sid: str | None = None) -> None:
+    """Send an event that is of no conversation's log to some users, or to some sockets."""
+    _emit(event, payload, rooms, skip_sid)
+
+
 def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
     """Send `unauthorized` to one session that is about to be disconnected."""
     _emit(UNAUTHORIZED, problem, [sid])
@@ -61,13 +67,13 @@ def announce_unauthorized(problem: dict[str, Any], sid: str) -> None:
 def _deliver(
     members: Members,
     user_ids: list[str],
-    root_seq: int | None,
+    announcement: Announcement,
     event: Event,
     payload: dict[str, Any],
     skip_sid: str | None,
 ) -> None:
-    for variant, content, chosen in _variants(event, payload, root_seq, members, user_ids):
-        _send(variant, content, chosen, skip_sid)
+    for variant, content, chosen in _variants(event, payload, announcement.get("root_seq"), members, user_ids):
+        _send(variant, content, chosen, skip_sid, announcement)
 
 
 def _skips(event: Event, announcement: Announcement) -> str:
@@ -80,7 +86,11 @@ def _listeners(event: Event, announcement: Announcement, members: Members, calle
     if _skips(event, announcement) == "caller" and caller.sid is None:
         unheard.add(caller.user_id)
     connected = sessions.connected(announcement.get("user_ids", members.user_ids))
-    return [user_id for user_id in connected if user_id not in unheard]
+    listeners = [user_id for user_id in connected if user_id not in unheard]
+    if not event.is_receipt:
+        return listeners
+    privacy = privacies.of(listeners)
+    return [each for each in listeners if each == caller.user_id or (each in privacy and privacy[each].share_receipts)]
 
 
 def _variants(
@@ -110,11 +120,15 @@ def _variants(
 VERSION_FIELDS = ("conversation_id", "version", "from_version")
 
 
-def _send(event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None) -> None:
+def _send(
+    event: Event, payload: dict[str, Any], user_ids: list[str], skip_sid: str | None, announcement: Announcement
+) -> None:
     if event.latest_of:
         key = (event.name, *(payload[name] for name in event.latest_of))
-        age = tuple(payload[name] for name in event.grows)
-        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid))
+        age = announcement.get("age") or [payload[name] for name in event.grows]
+        # What is for some of the members alone does not replace what the others wait for.
+        replaces = "user_ids" not in announcement
+        _coalescer.offer(key, age, lambda: _emit(event, payload, user_ids, skip_sid), replaces)
     else:
         _emit(event, payload, user_ids, skip_sid)
 

@@ -15,6 +15,9 @@ from ..errors import MAX_FIELD_ERRORS
 #: Bytes of an app's own data on one thing, as UTF-8 JSON.
 MAX_CUSTOM_BYTES = 4096
 
+#: Characters of a message.
+LONGEST_MESSAGE = 10_000
+
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 

@@ -7,7 +7,7 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Privacy, Revocation, Seen, Storage
 
 __all__ = [
     "Announcement",
@@ -16,7 +16,9 @@ __all__ = [
     "ClaimedJobs",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "open_storage",
     "storage",

@@ -45,9 +45,15 @@ create or replace function public.chat_make_tombstone(p_message public.messages,
 language plpgsql set search_path = ''
 as $$
 begin
-    delete from public.chat_message_edits where message_id = p_message.id;
-    delete from public.chat_reactions where message_id = p_message.id;
-    delete from public.chat_mentions where message_id = p_message.id;
+    if p_message.edited_at is not null then
+        delete from public.chat_message_edits where message_id = p_message.id;
+    end if;
+    if p_message.reactions is not null then
+        delete from public.chat_reactions where message_id = p_message.id;
+    end if;
+    if p_message.mentions is not null then
+        delete from public.chat_mentions where message_id = p_message.id;
+    end if;
     update public.messages
     set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
         reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null

@@ -100,7 +100,7 @@ begin
     );
 end $$;
 
--- Who reacted, the newest first: with one emoji, or with any where p_emoji is null.
+-- Who reacted, the newest first: with one emoji, or with any where p_emoji is null; then a page of each kind is looked at.
 create or replace function public.chat_list_reactions(
     p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text, p_limit integer,
     p_before_at timestamptz, p_before_id uuid
@@ -108,32 +108,29 @@ create or replace function public.chat_list_reactions(
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_at timestamptz := coalesce(p_before_at, 'infinity');
-    v_id uuid := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    v_seen record;
     v_row record;
     v_items json[] := '{}';
     v_last json;
     v_next json;
 begin
-    perform public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    select * into v_seen from public.chat_see_message(p_message_id, p_user_id, p_issued_at);
     for v_row in
-        select r.*, a.author
+        select found.*, a.author
         from (
-            (
+            select r.* from jsonb_array_elements((v_seen.message).reactions) as kind (reaction)
+            cross join lateral (
                 select * from public.chat_reactions
-                where p_emoji is not null and message_id = p_message_id and emoji = p_emoji
-                  and (created_at, user_id) < (v_at, v_id)
+                where message_id = p_message_id and emoji = kind.reaction ->> 'emoji' and (created_at, user_id) < (
+                    coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                )
                 order by created_at desc, user_id desc limit p_limit + 1
-            )
-            union all
-            (
-                select * from public.chat_reactions
-                where p_emoji is null and message_id = p_message_id and (created_at, user_id) < (v_at, v_id)
-                order by created_at desc, user_id desc limit p_limit + 1
-            )
-        ) as r
-        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
-        order by r.created_at desc, r.user_id desc
+            ) as r
+            where p_emoji is null or kind.reaction ->> 'emoji' = p_emoji
+            order by r.created_at desc, r.user_id desc limit p_limit + 1
+        ) as found
+        cross join lateral (select u as author from public.users as u where u.id = found.user_id limit 1) as a
+        order by found.created_at desc, found.user_id desc
     loop
         if cardinality(v_items) = p_limit then
             v_next := v_last;

@@ -56,6 +56,12 @@ def expected(route: Route) -> dict[str, Answer]:
         "no member": (404, f"{route.place}_not_found") if route.place else OK,
         "member": OK,
     }
+    if route.call.role == "sole":
+        answers["itself named"] = answers["no member"]
+    if route.call.is_own:
+        answers |= dict.fromkeys(("itself named", "no member"), (403, "not_allowed"))
+    if route.endpoint == "users.erase_user":  # the path names somebody else than those who call here
+        answers["member"] = (403, "not_allowed")
     if route.endpoint == "users.create_user":  # sign-up: needs no token, and makes the profile that is missing
         answers |= {"no token": OK, "no profile": OK}
     answers["no member, token of a provider"] = answers["no member"]

@@ -109,6 +109,8 @@ def test_every_field_with_every_value(world: World, payload: Route, subtests: py
                 example = payload.example(world)
                 if name == "cursor":
                     del example["since"]  # one or the other
+                if name == "unread_from":  # alone
+                    example = {key: each for key, each in example.items() if not key.endswith("_seq")}
                 response = payload.send(world, example | {name: value})
                 if acceptable(field, name, value):
                     if name == "version" and response.status_code == 409:  # it has been edited meanwhile

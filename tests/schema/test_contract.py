@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -226,6 +227,9 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("POST", f"{messages}/create", {"message": "hello", "client_id": "c-1"})
     ask("GET", messages)
     ask("GET", "/conversations")
+    ask_of_threads(ask, messages)
+    ask_of_scheduled(ask, messages)
+    assert ask("GET", "/messages/search?q=hello")
     message = f"/messages/{ask('GET', messages)[0]['id']}"
     ask("PATCH", message, {"message": "hello again"})
     ask("PUT", f"{message}/reactions/👍")
@@ -241,7 +245,8 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("GET", f"/conversations/{made['id']}/receipts")
     ask_about_members(ask, made["id"], bob["id"])
     headers = {"Authorization": f"Bearer {bob['access_token']}"}
-    assert ask("GET", "/unread")["total"] == 2
+    assert ask("GET", "/unread")["total"] == 3
+    assert ask("GET", "/mentions")
     for known in (0, 2, 3, 9):
         ask("POST", "/sync", {"since": {made["id"]: known, uid(9): 1}, "limit": 1})
     ask("POST", "/tokens/refresh")
@@ -276,6 +281,25 @@ def ask_about_members(ask: Callable[..., Any], id: str, bob: str) -> None:
     ask("POST", f"{path}/messages/create", {"message": "and this"})
 
 
+def ask_of_threads(ask: Callable[..., Any], messages: str) -> None:
+    root = ask("GET", messages)[0]
+    bob = ask("GET", "/users/search?q=bob")[0]["id"]
+    ask("POST", f"{messages}/create", {"message": "a reply", "thread_id": root["id"], "mentions": [bob, uid(9)]})
+    assert ask("GET", f"/messages/{root['id']}/thread")
+    ask("PUT", f"/messages/{root['id']}/thread/receipts", {"read_seq": 3})
+    ask("DELETE", f"/messages/{root['id']}/thread/follow")
+    ask("PUT", f"/messages/{root['id']}/thread/follow")
+    assert ask("GET", "/threads")
+
+
+def ask_of_scheduled(ask: Callable[..., Any], messages: str) -> None:
+    draft = {"message": "later", "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    scheduled = ask("POST", f"{messages}/create", draft)["scheduled"]
+    assert ask("GET", "/scheduled")
+    ask("PATCH", f"/scheduled/{scheduled['id']}", {"message": "later, then"})
+    ask("DELETE", f"/scheduled/{scheduled['id']}")
+
+
 def test_every_event_has_exactly_the_fields_of_its_schema(
     make_server: Callable[..., Server], make_database: Callable[..., str]
 ) -> None:
@@ -295,6 +319,13 @@ def test_every_event_has_exactly_the_fields_of_its_schema(
         api.request("PUT", f"{message}/pin", **headers)
         api.request("DELETE", message, **headers)
         heard |= {name: device.hear(name) for name in ("reaction", "messageUpdated", "messageDeleted")}
+        draft = {"message": "soon", "send_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
+        api.request("POST", f"/conversations/{conversation['id']}/messages/create", draft, **own)
+        with psycopg.connect(url) as connection:
+            connection.execute("update conversations set frozen = true")
+        heard["scheduledFailed"] = device.hear("scheduledFailed")
+        with psycopg.connect(url) as connection:
+            connection.execute("update conversations set frozen = false")
         with psycopg.connect(url) as connection:  # bob has come in later, and sees nothing of before
             connection.execute("update user_conversation set history_from = 9 where user_id = %s", [bob["id"]])
             connection.execute("select chat_next_version(id, 0, true) from conversations")

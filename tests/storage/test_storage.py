@@ -379,7 +379,7 @@ def test_sending_counts_up_and_reads(storage: Storage) -> None:
         sent = storage.send_message(ann, id, {"message": "hello"}).result
         assert (sent["seq"], sent["version"]) == (number, number + 1)
         assert (sent["conversations"]["last_seq"], sent["conversations"]["version"]) == (number, number + 1)
-    assert json.loads(storage.list_unread(ann)) == {"total": 0, "conversations": {}}
-    assert json.loads(storage.list_unread(bob)) == {"total": 3, "conversations": {id: 3}}
+    assert json.loads(storage.list_unread(ann)) == {"total": 0, "total_unmuted": 0, "conversations": {}}
+    assert json.loads(storage.list_unread(bob)) == {"total": 3, "total_unmuted": 3, "conversations": {id: 3}}
     storage.send_message(bob, id, {"message": "an answer"})
     assert json.loads(storage.list_unread(bob))["total"] == 0

@@ -7,6 +7,7 @@ read is taken from the app, so that no new field can be forgotten.
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -26,6 +27,7 @@ from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
@@ -38,10 +40,12 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan")}
+        users = {
+            name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay", "gus")
+        }
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve, self.dan = self.ids.values()
+        self.ann, self.bob, self.eve, self.leaver, self.fay, self.gus = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
@@ -52,6 +56,14 @@ class World:
         body = {"user_id": self.ann, "message": MESSAGE}
         self.message = str(self._post(f"{path}/messages/create", body, "ann")["id"])
         self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
+        draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
+        self.scheduled = str(self._post(f"{path}/messages/create", draft, "ann")["scheduled"]["id"])
+
+    def next_leaver(self) -> str:
+        """Return somebody who is there to be erased."""
+        if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
+        return self.leaver
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
@@ -63,6 +75,7 @@ class World:
             "chat_set_aside",
             "chat_reactions",
             "chat_invites",
+            "chat_blocks",
         )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
@@ -81,8 +94,9 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `role`: what a member must be at least. `spoils`: what the others speak of is gone after it. `is_public` is what the
-    tests expect, whatever the route's policy says.
+    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others
+    speak of is gone after it. `is_public` is what the tests expect, whatever the policy of the route says. `user` is
+    whom the path names, and `is_own` that nobody else may call. `caller` is who calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -90,6 +104,9 @@ class Call(NamedTuple):
     is_public: bool = False
     role: str = "member"
     spoils: bool = False
+    user: Callable[[World], str] = lambda world: world.ann
+    is_own: bool = False
+    caller: Callable[[World], str] = lambda world: world.ann
 
 
 CALLS: dict[str, Call] = {
@@ -101,13 +118,28 @@ CALLS: dict[str, Call] = {
     "health.ready": Call(is_public=True),
     "users.create_user": Call(lambda world: {"username": "cid"}),
     "users.search_users": Call(lambda world: {"q": "b"}, "user_id"),
+    "users.get_user": Call(names="user_id", user=lambda world: world.bob),
+    "users.update_user": Call(
+        lambda world: {"username": "ann", "about": "tea", "custom": {"a": 1}}, "user_id", is_own=True
+    ),
+    "users.erase_user": Call(
+        lambda world: {"messages": "delete"},
+        "user_id",
+        user=lambda world: world.leaver,
+        is_own=True,
+        caller=lambda world: world.next_leaver(),
+    ),
+    "users.export_user": Call(names="user_id", is_own=True),
+    "blocks.block_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.unblock_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.list_blocks": Call(lambda world: {"limit": 10}, "user_id"),
     "tokens.refresh_token": Call(),
     "tokens.revoke_tokens": Call(),
     "conversations.create_conversation": Call(
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
-    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.dan}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.gus}, "user_id"),
     "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
     "conversations.get_conversation": Call(names="user_id"),
     "conversations.update_conversation": Call(
@@ -149,6 +181,18 @@ CALLS: dict[str, Call] = {
     "pins.pin_message": Call(names="user_id", role="admin"),
     "pins.unpin_message": Call(names="user_id", role="admin"),
     "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_replies": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_threads": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.read_thread": Call(lambda world: {"read_seq": 1}, "user_id"),
+    "threads.follow_thread": Call(names="user_id"),
+    "threads.unfollow_thread": Call(names="user_id"),
+    "threads.list_mentions": Call(lambda world: {"limit": 10}, "user_id"),
+    "search.search_messages": Call(lambda world: {"q": "sent", "limit": 10}, "user_id"),
+    "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
+    "scheduled.update_scheduled": Call(
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
+    ),
+    "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -179,7 +223,7 @@ class Route(NamedTuple):
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
-        names = {self.call.names: named or world.ann} if self.call.names else {}
+        names = {self.call.names: named or self.call.caller(world)} if self.call.names else {}
         return self.call.content(world) | names
 
     def send(self, world: World, content: Content, id: str | None = None, **options: Any) -> TestResponse:
@@ -188,18 +232,23 @@ class Route(NamedTuple):
             return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
         if self.location != "json":
-            content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
+            content = {
+                name: json.dumps(value) if isinstance(value, bool) else value
+                for name, value in content.items()
+                if not isinstance(value, dict | None)
+            }
         return self.open(world, id, **{key: content, **options})
 
     def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
-        """Make a request to the route: of the place with this id, of the world's without one.
+        """Make a request to the route: of the place with this id, of the world without one.
 
         `query` is written as it is.
         """
         values = {
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
-            "<id:user_id>": world.ann,
+            "<id:scheduled_id>": id or world.scheduled,
+            "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
             "<code>": id or world.invite,
             "<emoji>": "👍",
             "<path:filename>": "index.html",
@@ -238,6 +287,7 @@ PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QU
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
 NAMED_BY = {"reply_to": "message", "thread_id": "message", "attachments": "attachment", "mentions": None}
+NAMED_BY |= {"conversation_id": "conversation", "author_id": None}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
@@ -245,6 +295,12 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case Url():
+            return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
+        case Flag():
+            return value in ("true", "false") or isinstance(value, bool)
+        case Choice():
+            return value in field.words
         case Emoji():
             return False
         case Custom():
@@ -287,6 +343,9 @@ def limits(field: fields.Field[Any]) -> tuple[int, int]:
 def beyond(field: fields.Field[Any]) -> list[Any]:
     """Return values just beyond a field's limits, and those just within."""
     match field:
+        case Url():
+            address = "https://a.example/"
+            return [address.ljust(field.longest, "x"), address.ljust(field.longest + 1, "x")]
         case Text():
             return ["x" * (field.longest + 1), "😀" * (field.longest + 1), "x" * field.longest, "😀" * field.longest]
         case Whole():

@@ -12,6 +12,7 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .edits import Edits
@@ -20,10 +21,14 @@ from .jobs import ClaimedJobs, Job, Jobs
 from .members import Members
 from .messages import Messages
 from .pins import Pins
+from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
+from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
+from .search import Search
 from .sync import Sync
+from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
 
@@ -35,7 +40,9 @@ __all__ = [
     "DeployedSchema",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "to_error",
 ]
@@ -45,7 +52,24 @@ REFUSED_WRITE_COUNTS = 30.0
 
 
 class Storage(
-    Users, Tokens, Conversations, Members, Invites, Messages, Edits, Reactions, Pins, Receipts, Sync, Jobs, Schema
+    Users,
+    Blocks,
+    Tokens,
+    Conversations,
+    Members,
+    Invites,
+    Messages,
+    Edits,
+    Reactions,
+    Pins,
+    Threads,
+    Scheduled,
+    Search,
+    Receipts,
+    Presence,
+    Sync,
+    Jobs,
+    Schema,
 ):
     """The database, whichever it is."""
 

@@ -26,6 +26,7 @@ class Announcement(TypedDict):
     """One event of a write: its name, its payload, and who hears it unless those are the members.
 
     `user_ids`: these instead of the members. `except_user_ids`: the members but these. `skips`: as in `Event`.
+    `age`: of two states that an event names the later one has the larger; otherwise the fields of `Event.grows` say it.
     `root_seq`: the number of the root of the message's thread, where the payload does not say it. `burst`: the message,
     which can stand for this reaction to it and those before.
     """
@@ -35,6 +36,7 @@ class Announcement(TypedDict):
     user_ids: NotRequired[list[str]]
     except_user_ids: NotRequired[list[str]]
     skips: NotRequired[str]
+    age: NotRequired[list[int]]
     root_seq: NotRequired[int | None]
     burst: NotRequired[dict[str, Any]]
 
