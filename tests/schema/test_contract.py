@@ -269,25 +269,6 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     assert {view for _, _, view in routes(app)} == seen | no_schema
 
 
-def ask_of_threads(ask: Callable[..., Any], messages: str) -> None:
-    root = ask("GET", messages)[0]
-    bob = ask("GET", "/users/search?q=bob")[0]["id"]
-    ask("POST", f"{messages}/create", {"message": "a reply", "thread_id": root["id"], "mentions": [bob, uid(9)]})
-    assert ask("GET", f"/messages/{root['id']}/thread")
-    ask("PUT", f"/messages/{root['id']}/thread/receipts", {"read_seq": 3})
-    ask("DELETE", f"/messages/{root['id']}/thread/follow")
-    ask("PUT", f"/messages/{root['id']}/thread/follow")
-    assert ask("GET", "/threads")
-
-
-def ask_of_scheduled(ask: Callable[..., Any], messages: str) -> None:
-    draft = {"message": "later", "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
-    scheduled = ask("POST", f"{messages}/create", draft)["scheduled"]
-    assert ask("GET", "/scheduled")
-    ask("PATCH", f"/scheduled/{scheduled['id']}", {"message": "later, then"})
-    ask("DELETE", f"/scheduled/{scheduled['id']}")
-
-
 def ask_about_members(ask: Callable[..., Any], id: str, bob: str) -> None:
     """Use every route of members, settings and invites, in the name of the owner; bob stays a member."""
     path = f"/conversations/{id}"
@@ -310,6 +291,25 @@ def ask_about_members(ask: Callable[..., Any], id: str, bob: str) -> None:
     ask("POST", "/conversations/direct", {"other_user_id": bob})
     ask("POST", f"{path}/messages/create", {"message": "seen by those who come later"})
     ask("POST", f"{path}/messages/create", {"message": "and this"})
+
+
+def ask_of_threads(ask: Callable[..., Any], messages: str) -> None:
+    root = ask("GET", messages)[0]
+    bob = ask("GET", "/users/search?q=bob")[0]["id"]
+    ask("POST", f"{messages}/create", {"message": "a reply", "thread_id": root["id"], "mentions": [bob, uid(9)]})
+    assert ask("GET", f"/messages/{root['id']}/thread")
+    ask("PUT", f"/messages/{root['id']}/thread/receipts", {"read_seq": 3})
+    ask("DELETE", f"/messages/{root['id']}/thread/follow")
+    ask("PUT", f"/messages/{root['id']}/thread/follow")
+    assert ask("GET", "/threads")
+
+
+def ask_of_scheduled(ask: Callable[..., Any], messages: str) -> None:
+    draft = {"message": "later", "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    scheduled = ask("POST", f"{messages}/create", draft)["scheduled"]
+    assert ask("GET", "/scheduled")
+    ask("PATCH", f"/scheduled/{scheduled['id']}", {"message": "later, then"})
+    ask("DELETE", f"/scheduled/{scheduled['id']}")
 
 
 def test_every_event_has_exactly_the_fields_of_its_schema(

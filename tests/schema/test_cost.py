@@ -126,6 +126,17 @@ CALLS: dict[str, tuple[str, int]] = {
         f"chat_update_receipt('{BUSY}', null, '{BIG}', '{json.dumps({'read_seq': MESSAGES})}')",
         30,
     ),
+    "a conversation": (f"chat_get_conversation('{BUSY}', null, '{BIG}')", 30),
+    "the members": (f"chat_list_members('{BUSY}', null, '{BIG}', 2, null)", 20),
+    "settings": (f"""chat_update_member_settings('{BUSY}', null, '{BIG}', '{{"pinned": true}}')""", 20),
+    "a rename": (f"""chat_update_conversation('{BUSY}', null, '{BIG}', '{{"name": "new"}}', true)""", 50),
+    "an added member": (
+        f"""chat_add_members('{BUSY}', null, '{BIG}', '{{"participant_ids": ["{uid(9)}"]}}', true)""",
+        70,
+    ),
+    "a removed member": (f"chat_remove_member('{BUSY}', null, '{BIG}', '{uid(2)}', true)", 70),
+    "a direct conversation": (f"chat_open_direct_conversation('{BUSY}', null, '{uid(9)}')", 30),
+    "public conversations": (f"chat_list_public_conversations('{BUSY}', null, 'group', 50, null, null)", 20),
     "one message": (of_message("chat_get_message", MESSAGES // 2), 10),
     "a message that everybody likes": (of_message("chat_get_message", LIKED), 20),
     "an edit": (of_message("chat_edit_message", LIKED, """'{"message": "new", "custom": {"a": 1}}'"""), 30),
@@ -170,11 +181,12 @@ CALLS: dict[str, tuple[str, int]] = {
     "revocations": ("chat_list_revocations(60)", 5),
     # Two rows for each of the user's conversations, to find the most recent, then the page.
     "the first page of conversations": (
-        f"chat_list_conversations('{BUSY}', null, 50, 10, null, null)",
+        f"chat_list_conversations('{BUSY}', null, 50, 10, false, null)",
         2 * CONVERSATIONS + 50 * 20,
     ),
     "the last page of conversations": (
-        f"chat_list_conversations('{BUSY}', null, 50, 10, '2024-05-30T15:00:00Z', '{uid(0)}')",
+        f"""chat_list_conversations('{BUSY}', null, 50, 10, false,
+            '{{"pinned": false, "at": "2024-05-30T15:00:00Z", "id": "{uid(0)}"}}')""",
         2 * CONVERSATIONS + 50 * 20,
     ),
     "unread": (f"chat_list_unread('{BUSY}', null)", 2 * CONVERSATIONS + 20),

@@ -253,15 +253,15 @@ def test_the_list_of_conversations_is_paged_without_gap_or_repeat(storage: Stora
     for limit in (1, 3, 7, 8):
         found, cursor = [], None
         while True:
-            after = (cursor["at"], cursor["id"]) if cursor else ()
-            page = storage.list_conversations(ann, limit, 0, *after)
+            page = storage.list_conversations(ann, limit, 0, before=cursor)
             found += [each["id"] for each in items(page)]
             cursor = page.info["next"]
             if cursor is None:
                 break
             assert len(items(page)) == limit
         assert found == expected
-    assert storage.list_conversations(bob, 50, 10, "1990-01-01T00:00:00+00:00", NOBODY) == Page({"next": None}, "[]")
+    before = {"pinned": False, "at": "1990-01-01T00:00:00+00:00", "id": NOBODY}
+    assert storage.list_conversations(bob, 50, 10, before=before) == Page({"next": None}, "[]")
 
 
 def test_the_list_carries_the_newest_messages_oldest_first_and_the_counters(storage: Storage) -> None:

@@ -52,11 +52,12 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        names = ("ann", "bob", "eve", "dan", "leo", "fay")
-        users = {name: self._post("/users/create", {"username": name}) for name in names}
+        users = {
+            name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay", "gus")
+        }
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve, self.dan, self.leaver, self.fay = self.ids.values()
+        self.ann, self.bob, self.eve, self.leaver, self.fay, self.gus = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
@@ -75,7 +76,7 @@ class World:
     def next_leaver(self) -> str:
         """Return somebody who is there to be erased."""
         if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
-            self.leaver = self._post("/users/create", {"username": "leo"})["id"]
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
         return self.leaver
 
     def stored(self) -> list[Any]:
@@ -158,7 +159,7 @@ CALLS: dict[str, Call] = {
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
-    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.dan}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.gus}, "user_id"),
     "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
     "conversations.get_conversation": Call(names="user_id"),
     "conversations.update_conversation": Call(
@@ -256,7 +257,11 @@ class Route(NamedTuple):
         if self.location == "files":
             options = {"content_type": "multipart/form-data", **options}
         if self.location != "json":
-            content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
+            content = {
+                name: json.dumps(value) if isinstance(value, bool) else value
+                for name, value in content.items()
+                if not isinstance(value, dict | None)
+            }
         return self.open(world, id, **{key: content, **options})
 
     def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
