@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql bench profile soak requirements audit clean
+.PHONY: run test lint format sql bench profile soak requirements audit dist clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -51,8 +51,14 @@ requirements: $(VENV)/tools/installed
 audit: $(VENV)/tools/installed
 	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt -r bench/requirements.txt $(ARGS)
 
+# A wheel in dist/: `pipx run --spec dist/chat-*.whl chat`, or `uvx --from dist/chat-*.whl chat`.
+dist: $(VENV)/tools/installed
+	@rm -rf dist
+	@$(VENV)/tools/bin/uv build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) dist
 
 # A .venv without a working pip is what an interrupted start, a missing venv module or a Python that has gone leaves behind.
 $(VENV)/server: requirements.txt

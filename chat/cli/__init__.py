@@ -1,0 +1,14 @@
+"""The commands of `flask --app wsgi ...`, and of `chat ...` where a wheel is installed: one file for each noun."""
+
+from flask import Flask
+
+from .jobs import jobs
+from .migrate import migrate
+
+COMMANDS = (migrate, jobs)
+
+
+def init_app(app: Flask) -> None:
+    """Add the commands to `app`."""
+    for each in COMMANDS:
+        app.cli.add_command(each)
