@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql bench profile soak requirements audit dist clean
+.PHONY: run test lint format sql bench profile soak requirements audit dist dist-test lint-image clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -56,6 +56,13 @@ dist: $(VENV)/tools/installed
 	@rm -rf dist
 	@$(VENV)/tools/bin/uv build --quiet --wheel --out-dir dist
 	@ls dist/*.whl
+
+dist-test: dist $(VENV)/tests
+	@DIST=1 $(BIN)/python -m pytest -p no:xdist tests/deploy/test_wheel.py $(ARGS)
+
+# The Dockerfile; compose.yaml and the rest of deploy/ are read by tests/deploy.
+lint-image: $(VENV)/tools/installed
+	@$(VENV)/tools/bin/hadolint Dockerfile
 
 clean:
 	rm -rf $(VENV) dist

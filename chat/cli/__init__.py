@@ -2,10 +2,11 @@
 
 from flask import Flask
 
+from .database import database
 from .jobs import jobs
 from .migrate import migrate
 
-COMMANDS = (migrate, jobs)
+COMMANDS = (migrate, jobs, database)
 
 
 def init_app(app: Flask) -> None:

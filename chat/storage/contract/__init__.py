@@ -11,7 +11,7 @@ user_not_found and 401 token_invalid (revoked). Ids are lower-case UUID strings,
 import time
 from abc import abstractmethod
 
-from ...errors import StorageReadOnly
+from ...errors import StartupError, StorageReadOnly
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
@@ -49,6 +49,13 @@ class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Sche
     @abstractmethod
     def migrate(self) -> str:
         """Bring the schema up to date and return a sentence on what was done. Raises `StartupError`."""
+
+    def direct_url(self) -> str:
+        """Return the libpq URL of the database, which runs then. Raises `StartupError` where only an API is known."""
+        raise StartupError(
+            "This needs a direct connection to the database, which Supabase's API is not: set DATABASE_URL to the "
+            "project's connection string (Dashboard > Connect)."
+        )
 
     def check_ready(self) -> None:
         """Raise 503 storage_unavailable when the database does not answer, or takes no writes.
