@@ -2,11 +2,15 @@
 
 from flask import Flask
 
+from .conversations import conversations
 from .database import database
+from .demo import seed_demo
+from .doctor import doctor
 from .jobs import jobs
 from .migrate import migrate
+from .users import token, users
 
-COMMANDS = (migrate, jobs, database)
+COMMANDS = (conversations, database, doctor, jobs, migrate, seed_demo, token, users)
 
 
 def init_app(app: Flask) -> None:

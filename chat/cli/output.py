@@ -1,9 +1,10 @@
 """What the commands share: the storage that they work on, and how they say what came of it."""
 
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import click
 from flask import current_app
@@ -46,3 +47,17 @@ def plain(text: str | None, longest: int) -> str:
     line = " ".join((text or "–").split())
     line = "".join(each if each.isprintable() else "?" for each in line)
     return line if len(line) <= longest else line[: longest - 1] + "…"
+
+
+def details(values: dict[str, Any]) -> str:
+    """Return names and values, one a line; a value may be what somebody else has written."""
+    width = max(map(len, values))
+    shown = (
+        json.dumps(value, ensure_ascii=False)
+        if isinstance(value, dict | list)
+        else None
+        if value is None
+        else str(value)
+        for value in values.values()
+    )
+    return "\n".join(f"{name.ljust(width)}  {plain(text, 200)}" for name, text in zip(values, shown, strict=True))

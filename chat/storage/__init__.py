@@ -7,13 +7,28 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Revocation, Storage
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    DeployedSchema,
+    FoundConversation,
+    FoundUser,
+    Job,
+    Page,
+    Revocation,
+    Storage,
+)
 
 __all__ = [
     "Announcement",
     "Audience",
     "Change",
     "ClaimedJobs",
+    "DeployedSchema",
+    "FoundConversation",
+    "FoundUser",
     "Job",
     "Page",
     "Revocation",

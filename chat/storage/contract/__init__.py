@@ -16,6 +16,7 @@ from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
+from .operators import FoundConversation, FoundUser, Operators
 from .receipts import Receipts
 from .schema import DeployedSchema, Schema
 from .sync import Sync
@@ -28,6 +29,8 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "FoundConversation",
+    "FoundUser",
     "Job",
     "Page",
     "Revocation",
@@ -39,7 +42,7 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Schema):
+class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Operators, Schema):
     """The database, whichever it is."""
 
     @abstractmethod
