@@ -147,8 +147,8 @@ def _check_state(config: Config, storage: Storage) -> Iterator[Finding]:
         yield Finding(
             "warn",
             "connections",
-            f"STORAGE_POOL_SIZE={config.storage_pool_size} is more than half of the {found['max_connections']} that the "
-            "database allows: a restart needs them twice",
+            f"STORAGE_POOL_SIZE={config.storage_pool_size} is more than half of the database's {found['max_connections']}: "
+            "a restart needs them twice",
         )
     dead = [job for job in storage.list_jobs(200)["jobs"] if job["state"] in ("dead", "failing")]
     if dead:

@@ -52,12 +52,10 @@ def plain(text: str | None, longest: int) -> str:
 def details(values: dict[str, Any]) -> str:
     """Return names and values, one a line; a value may be what somebody else has written."""
     width = max(map(len, values))
-    shown = (
-        json.dumps(value, ensure_ascii=False)
-        if isinstance(value, dict | list)
-        else None
-        if value is None
-        else str(value)
-        for value in values.values()
-    )
-    return "\n".join(f"{name.ljust(width)}  {plain(text, 200)}" for name, text in zip(values, shown, strict=True))
+    return "\n".join(f"{name.ljust(width)}  {plain(_text(value), 200)}" for name, value in values.items())
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, dict | list):
+        return json.dumps(value, ensure_ascii=False)
+    return None if value is None else str(value)
