@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 17) then
+    if exists (select from public.chat_schema where version > 18) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -649,12 +649,13 @@ create table public.chat_reactions (
     primary key (message_id, emoji, user_id)
 );
 create index chat_reactions_user on public.chat_reactions (user_id);
+create index chat_reactions_order on public.chat_reactions (message_id, emoji, created_at, user_id);
 create table public.chat_message_edits (
     message_id uuid not null references public.messages (id) on delete cascade,
-    version bigint not null,                                       -- of the conversation, when this text was written
+    version bigint not null,                                       -- the last of the message with this text
     user_id uuid not null,
     message text not null,
-    edited_at timestamptz not null,
+    edited_at timestamptz not null,                                -- when this text was written
     primary key (message_id, version)
 );
 
@@ -665,7 +666,7 @@ end $step$;
 commit;
 
 
--- >>> step 14 threads_and_mentions
+-- >>> step 14 threads_mentions_search
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -683,7 +684,7 @@ create table public.chat_thread_members (
     thread_id uuid not null references public.messages (id) on delete cascade,
     user_id uuid not null,
     conversation_id uuid not null,
-    following boolean not null default true,
+    following boolean,                                             -- null: has read it, and never chose
     last_read_seq bigint not null default 0,
     primary key (thread_id, user_id)
 );
@@ -697,6 +698,27 @@ create table public.chat_mentions (
     primary key (message_id, user_id)
 );
 create index chat_mentions_user on public.chat_mentions (user_id, created_at desc, message_id desc);
+
+-- A character of a script that is written without spaces: Thai to Khmer, kana, Chinese, Korean (where particles stick).
+create function public.chat_unspaced() returns text
+language sql immutable parallel safe
+as $$ select '[\u0E00-\u0EFF\u1000-\u109F\u1780-\u17FF\u2E80-\uA4CF\uAC00-\uD7AF\uF900-\uFAFF\U00020000-\U0003FFFF]' $$;
+
+-- The words of a message, as the index of messages holds them, in lower case and of whatever language; each character of an
+-- unspaced script counts as a word. Punctuation parts words: PostgreSQL would take a/b.c for a path and <b> for a tag. What
+-- this returns must never change: another function would need another index.
+create function public.chat_search_vector(p_text text) returns tsvector
+language plpgsql immutable parallel safe cost 1000
+as $$
+begin
+    if p_text !~ '[^a-zA-Z0-9 ,!?.]|[.][^ ]' then  -- most of the time, at a third of the price
+        return to_tsvector('pg_catalog.simple', p_text);
+    end if;
+    return to_tsvector('pg_catalog.simple', regexp_replace(
+        translate(p_text, E'<>{}()[]|\\/.,:;!?@#$%^&*+=~_''"`-', repeat(' ', 40)),
+        '(' || public.chat_unspaced() || ')', ' \1 ', 'g'
+    ));
+end $$;
 
     insert into public.chat_schema (version) values (14)
     on conflict (only_row) do update set version = excluded.version;
@@ -718,17 +740,19 @@ begin
         return;
     end if;
 
--- Messages to send later: p_draft as chat_send_message takes it. The job that sends one has its id.
+-- Messages to send later: draft as chat_send_message takes it. The job that sends one knows its id and send_at.
 create table public.chat_scheduled (
     id uuid primary key default gen_random_uuid(),
     conversation_id uuid not null references public.conversations (id) on delete cascade,
     user_id uuid not null,
     draft jsonb not null,
     send_at timestamptz not null,
+    failed text,                                                   -- the code of what forbade it at its time
     created_at timestamptz not null default now()
 );
-create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
 create index chat_scheduled_user on public.chat_scheduled (user_id, send_at, id);
+create index chat_scheduled_conversation on public.chat_scheduled (conversation_id);
+create unique index chat_scheduled_client_id on public.chat_scheduled (user_id, conversation_id, (draft ->> 'client_id'));
 
     insert into public.chat_schema (version) values (15)
     on conflict (only_row) do update set version = excluded.version;
@@ -774,7 +798,7 @@ end $step$;
 commit;
 
 
--- >>> step 17 blocks
+-- >>> step 17 blocks_and_presence
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -787,6 +811,9 @@ begin
         return;
     end if;
 
+-- Who has blocked whom. And whose sockets which process holds: `online` until the last of a person's sockets there has
+-- gone, afterwards kept for a while, so that the other processes notice. A process that has not been heard of when its
+-- time is over has gone, and all of its sockets with it.
 create table public.chat_blocks (
     user_id uuid not null,
     blocked_user_id uuid not null,
@@ -794,6 +821,23 @@ create table public.chat_blocks (
     primary key (user_id, blocked_user_id)
 );
 create index chat_blocks_blocked on public.chat_blocks (blocked_user_id);
+create table public.chat_processes (
+    process text primary key,
+    alive_until timestamptz not null
+);
+create table public.chat_presence (
+    user_id uuid not null,
+    process text not null,
+    online boolean not null,
+    changed_at timestamptz not null default clock_timestamp(),
+    primary key (user_id, process)
+);
+create index chat_presence_changed on public.chat_presence (changed_at);
+create index chat_presence_gone on public.chat_presence (changed_at) where not online;
+create index chat_presence_process on public.chat_presence (process);
+-- How often it was marked unread: of two states of a member's pointers the later one has the higher count.
+alter table public.user_conversation
+    add column marked_unread integer not null default 0;
 
     insert into public.chat_schema (version) values (17)
     on conflict (only_row) do update set version = excluded.version;
@@ -802,13 +846,187 @@ end $step$;
 commit;
 
 
--- >>> functions 16c6705b0f01f790
+-- >>> indexes 18 search_indexes
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 18) then
+        return;
+    end if;
+
+if exists (select from pg_index where indexrelid = to_regclass('public.messages_search') and not indisvalid) then
+    drop index public.messages_search;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.messages_search') is null then
+    create index if not exists messages_search on public.messages using gin (public.chat_search_vector(message)) with (gin_pending_list_limit = 4096) where deleted_at is null and type = 'text';
+end if;
+
+    insert into public.chat_schema (version) values (18)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 44c0d22324f13f07
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
 set local statement_timeout = 0;
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
+
+
+-- blocks ------------------------------------------------------------------------------------------------------------
+
+-- The users of whom one of the two has blocked the other.
+create or replace function public.chat_blocked_with(p_user_id uuid) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select blocked_user_id from public.chat_blocks where user_id = p_user_id
+        union
+        select user_id from public.chat_blocks where blocked_user_id = p_user_id
+    );
+end $$;
+
+-- p_created_at is null for a block that was taken back.
+create or replace function public.chat_block_json(p_user public.users, p_created_at timestamptz) returns json
+language sql stable
+as $$
+    select json_build_object('user', public.chat_user_json(p_user), 'created_at', public.chat_time(p_created_at))
+$$;
+
+-- Block a user, once. Afterwards no message comes into the direct conversation of the two, not even one that was under way.
+create or replace function public.chat_block_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_target public.users;
+    v_created_at timestamptz;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_target := public.chat_require_user(p_target_id, null);
+    if p_user_id = p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Nobody can block themselves.';
+    end if;
+    perform public.chat_lock_direct(p_user_id, p_target_id);
+    insert into public.chat_blocks (user_id, blocked_user_id) values (p_user_id, p_target_id) on conflict do nothing;
+    select created_at into v_created_at from public.chat_blocks where user_id = p_user_id and blocked_user_id = p_target_id;
+    return public.chat_block_json(v_target, v_created_at);
+end $$;
+
+create or replace function public.chat_unblock_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_target public.users;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_target := public.chat_require_user(p_target_id, null);
+    delete from public.chat_blocks where user_id = p_user_id and blocked_user_id = p_target_id;
+    return public.chat_block_json(v_target, null);
+end $$;
+
+-- Lock the direct conversation of two users, if there is one, as a send does.
+create or replace function public.chat_lock_direct(p_user_id uuid, p_other_id uuid) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    perform from public.conversations where id = (
+        select conversation_id from public.chat_direct_conversations
+        where first_user_id = least(p_user_id, p_other_id) and second_user_id = greatest(p_user_id, p_other_id)
+    ) for no key update;
+end $$;
+
+-- A page of those whom a user has blocked, the latest first; p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_blocks(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_page json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    with found as (
+        select blocked_user_id, created_at, row_number() over (order by created_at desc, blocked_user_id desc) as place
+        from public.chat_blocks
+        where user_id = p_user_id
+          and (p_before_at is null or (created_at, blocked_user_id) < (p_before_at, p_before_id))
+        order by created_at desc, blocked_user_id desc limit p_limit + 1
+    ), last as (
+        select * from found where place = p_limit and exists (select from found where place > p_limit)
+    )
+    select json_build_object(
+        'info', json_build_object('next', (
+            select json_build_object('at', public.chat_time(created_at), 'id', blocked_user_id) from last
+        )),
+        'items', coalesce((
+            select json_agg(public.chat_block_json(u, f.created_at) order by f.place)
+            from found as f join public.users as u on u.id = f.blocked_user_id where f.place <= p_limit
+        ), '[]')
+    ) into v_page;
+    return v_page;
+end $$;
+
+-- What the server must know of some users, `{user_ids}`, to send nothing to who may not hear it: for each id `{share_receipts,
+-- blocked_with}`.
+create or replace function public.chat_list_privacy(p_of jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_object_agg(u.id, json_build_object(
+            'share_receipts', u.share_receipts, 'blocked_with', public.chat_blocked_with(u.id)
+        )), '{}')
+        from public.users as u
+        where u.id = any(array(select value::uuid from jsonb_array_elements_text(p_of -> 'user_ids')))
+    );
+end $$;
+
+
+-- borrowed ----------------------------------------------------------------------------------------------------------
+
+-- Copies of functions of departures.sql and conversations.sql: this file goes when those have them.
+
+-- See to it that the owner of a locked conversation is one of its members: the longest-standing admin, else member, follows
+-- one who has left. Returns false when nobody is left.
+create or replace function public.chat_hand_over(p_conversation public.conversations) returns boolean
+language plpgsql set search_path = ''
+as $$
+declare
+    v_heir uuid;
+begin
+    select user_id into v_heir from public.user_conversation
+    where conversation_id = p_conversation.id
+    order by user_id = p_conversation.owner_user_id desc, role = 'admin' desc, joined_at nulls first, user_id
+    limit 1;
+    if v_heir <> p_conversation.owner_user_id then
+        update public.conversations set owner_user_id = v_heir where id = p_conversation.id;
+    end if;
+    return v_heir is not null;
+end $$;
+
+-- A conversation as everybody sees it who belongs to it: what events carry.
+create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_conversation_json(p_conversation),
+        json_build_object('participants', public.chat_participants_json(p_conversation))
+    )
+$$;
 
 
 -- conversation_lists ------------------------------------------------------------------------------------------------
@@ -946,6 +1164,19 @@ create or replace function public.chat_lock_conversation(p_conversation_id uuid,
 language plpgsql set search_path = ''
 as $$
 declare
+    v_conversation public.conversations := public.chat_lock_if_member(p_conversation_id, p_user_id);
+begin
+    if v_conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_conversation;
+end $$;
+
+-- The same, null for who is no member.
+create or replace function public.chat_lock_if_member(p_conversation_id uuid, p_user_id uuid) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
     v_conversation public.conversations;
 begin
     -- Only a member may take the lock: a stranger must not hold up the others.
@@ -958,7 +1189,7 @@ begin
     if not found or not exists (
         select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
     ) then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+        return null;
     end if;
     return v_conversation;
 end $$;
@@ -987,6 +1218,744 @@ begin
     returning * into v_conversation;
     return v_conversation;
 end $$;
+
+
+-- custom ------------------------------------------------------------------------------------------------------------
+
+-- Merge a patch into the app's own data (RFC 7396): null removes a key. Raises 422 beyond 4 KiB.
+create or replace function public.chat_merge_custom(p_custom jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_merged jsonb := public.chat_merge_patch(p_custom, p_patch);
+begin
+    -- without the blanks that PostgreSQL writes between keys and values
+    if octet_length(regexp_replace(v_merged::text, '("(\\.|[^"\\])*")|\s', '\1', 'g')) > 4096 then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"custom": ["Larger than 4 KiB as JSON."]}';
+    end if;
+    return v_merged;
+end $$;
+
+create or replace function public.chat_merge_patch(p_target jsonb, p_patch jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+begin
+    if jsonb_typeof(p_patch) <> 'object' then
+        return p_patch;
+    end if;
+    if p_target is null or jsonb_typeof(p_target) <> 'object' then
+        p_target := '{}';
+    end if;
+    return (
+        select coalesce(jsonb_object_agg(key, value), '{}') from (
+            select key, value from jsonb_each(p_target) where not p_patch ? key
+            union all
+            select key, public.chat_merge_patch(p_target -> key, value) from jsonb_each(p_patch) where value <> 'null'
+        ) as merged
+    );
+end $$;
+
+
+-- deletions ---------------------------------------------------------------------------------------------------------
+
+-- Delete a message, for its author or an admin. A second time nothing happens. The result is what is left of the message,
+-- with what the root of its thread has become.
+create or replace function public.chat_delete_message(p_user_id uuid, p_issued_at double precision, p_message_id uuid) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_message public.messages;
+    v_root_seq bigint;
+    v_thread json;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_message := v_found.message;
+    if v_message.user_id <> p_user_id or v_message.type <> 'text' then
+        perform public.chat_require_admin(v_found.conversation, v_found.member);
+    end if;
+    if v_message.deleted_at is null then
+        v_message := public.chat_make_tombstone(
+            v_message, (public.chat_next_version(v_message.conversation_id, 0, false)).version
+        );
+    end if;
+    v_root_seq := public.chat_root_seq(v_message);
+    if v_root_seq is not null then
+        v_thread := public.chat_thread_json(v_message.thread_id);
+    end if;
+    return public.chat_change_json(
+        (v_found.message).deleted_at is null, (v_found.conversation).audience_version,
+        public.chat_merge(
+            (
+                select public.chat_message_json(v_message, u, v_found.member)
+                from public.users as u where u.id = v_message.user_id
+            ),
+            json_build_object('thread', case when v_root_seq >= (v_found.member).history_from then v_thread end)
+        ),
+        json_build_array(json_build_object('event', 'messageDeleted', 'payload', json_build_object(
+            'id', v_message.id, 'conversation_id', v_message.conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'deleted_at', public.chat_time(v_message.deleted_at), 'thread', v_thread
+        )))
+    );
+end $$;
+
+-- Empty a message of a locked conversation at its next version: the text, its earlier ones, and all that was attached to
+-- it. The root of its thread counts it no longer.
+create or replace function public.chat_make_tombstone(p_message public.messages, p_version bigint) returns public.messages
+language plpgsql set search_path = ''
+as $$
+begin
+    if p_message.edited_at is not null then
+        delete from public.chat_message_edits where message_id = p_message.id;
+    end if;
+    if p_message.reactions is not null then
+        delete from public.chat_reactions where message_id = p_message.id;
+    end if;
+    if p_message.mentions is not null then
+        delete from public.chat_mentions where message_id = p_message.id;
+    end if;
+    update public.messages
+    set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
+        reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null
+    where id = p_message.id
+    returning * into p_message;
+    update public.messages as root
+    set version = p_version, reply_count = reply_count - 1,
+        last_reply_at = case
+            when last_reply_at > p_message.created_at then last_reply_at
+            else (
+                select created_at from public.messages
+                where thread_id = root.id and deleted_at is null order by seq desc limit 1
+            )
+        end
+    where id = p_message.thread_id;
+    return p_message;
+end $$;
+
+
+-- edits -------------------------------------------------------------------------------------------------------------
+
+-- A message and its conversation, locked for a change by a member. A message that the user may not see is not told from
+-- one that does not exist.
+create or replace function public.chat_lock_message(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision,
+    out conversation public.conversations, out member public.user_conversation, out message public.messages
+)
+language plpgsql set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    conversation := public.chat_lock_if_member(
+        (select conversation_id from public.messages where id = p_message_id), p_user_id
+    );
+    if conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    member := public.chat_get_member(conversation.id, p_user_id);
+    message := public.chat_find_message(p_message_id, member);
+end $$;
+
+-- The same to read it, without the lock.
+create or replace function public.chat_see_message(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision,
+    out member public.user_conversation, out message public.messages
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select m.* into member
+    from public.messages as t join public.user_conversation as m using (conversation_id)
+    where t.id = p_message_id and m.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    message := public.chat_find_message(p_message_id, member);
+end $$;
+
+-- Raises what forbids a member to change an existing message in a locked conversation: 404 message_not_found for a deleted
+-- one, 403 frozen or blocked as for a send.
+create or replace function public.chat_check_change(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_message.deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    if p_conversation.type = 'direct' and public.chat_is_blocked(p_conversation.id, p_member.user_id) then
+        raise exception using errcode = 'PT403', message = 'blocked';
+    end if;
+    if p_conversation.frozen and public.chat_role(p_conversation, p_member) = 'member' then
+        raise exception using errcode = 'PT403', message = 'frozen';
+    end if;
+end $$;
+
+create or replace function public.chat_get_message(p_user_id uuid, p_issued_at double precision, p_message_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_seen record;
+begin
+    select * into v_seen from public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    return (
+        select public.chat_message_json(v_seen.message, u, v_seen.member)
+        from public.users as u where u.id = (v_seen.message).user_id
+    );
+end $$;
+
+-- What a change of a message returns: the message as the member sees it and, if it has changed, the event for all.
+create or replace function public.chat_message_change_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages, p_has_changed boolean
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_author public.users;
+begin
+    select * into v_author from public.users where id = p_message.user_id;
+    return public.chat_change_json(
+        p_has_changed, p_conversation.audience_version, public.chat_message_json(p_message, v_author, p_member),
+        case when p_has_changed then json_build_array(json_build_object(
+            'event', 'messageUpdated', 'payload', public.chat_message_json(p_message, v_author, null),
+            'root_seq', public.chat_root_seq(p_message)
+        )) end
+    );
+end $$;
+
+-- The number of the message to whose thread a message belongs; null when it belongs to none.
+create or replace function public.chat_root_seq(p_message public.messages) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return case when p_message.thread_id is not null then
+        (select seq from public.messages where id = p_message.thread_id)
+    end;
+end $$;
+
+-- p_change: `{message?, mentions?, attachments?, custom?, version?}`. What is left out stays; attachments that are not
+-- listed go, custom is merged. With a version: 409 version_conflict when the text, the mentions or custom were edited
+-- after it.
+create or replace function public.chat_edit_message(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_change jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_old public.messages;
+    v_new public.messages;
+    v_version bigint;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_old := v_found.message;
+    perform public.chat_check_change(v_found.conversation, v_found.member, v_old);
+    if v_old.user_id <> p_user_id or v_old.type <> 'text' then
+        raise exception using errcode = 'PT403', message = 'not_allowed',
+            detail = 'Only its author may edit a message, and nobody a system message.';
+    end if;
+    if (p_change ->> 'version')::bigint < v_old.edited_version then
+        raise exception using errcode = 'PT409', message = 'version_conflict';
+    end if;
+    v_new := public.chat_edited_message(v_old, p_change);
+    if v_new is not distinct from v_old then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_old, false);
+    end if;
+    v_version := (public.chat_next_version(v_old.conversation_id, 0, false)).version;
+    if v_new.message <> v_old.message then
+        insert into public.chat_message_edits (message_id, version, user_id, message, edited_at)
+        values (v_old.id, v_old.version, v_old.user_id, v_old.message, coalesce(v_old.edited_at, v_old.created_at));
+    end if;
+    update public.messages
+    set message = v_new.message, mentions = v_new.mentions, attachments = v_new.attachments, custom = v_new.custom,
+        version = v_version,
+        edited_at = case when v_new.message <> v_old.message then clock_timestamp() else edited_at end,
+        edited_version = case
+            when (v_new.message, v_new.mentions, v_new.custom) is distinct from (v_old.message, v_old.mentions, v_old.custom)
+            then v_version else edited_version
+        end
+    where id = v_old.id
+    returning * into v_new;
+    if v_new.mentions is distinct from v_old.mentions then
+        delete from public.chat_mentions where message_id = v_new.id;
+        perform public.chat_note_mentions(v_new);
+    end if;
+    return public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true);
+end $$;
+
+-- A message as an edit leaves it. Raises 404 attachment_not_found for one that is not the message's, 422 when nothing is
+-- left of it or custom has grown too large.
+create or replace function public.chat_edited_message(p_message public.messages, p_change jsonb) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_old public.messages := p_message;
+begin
+    p_message.message := coalesce(p_change ->> 'message', v_old.message);
+    if p_change ?| array['message', 'mentions'] then
+        p_message.mentions := public.chat_mentioned(p_message.conversation_id, jsonb_build_object(
+            'message', p_message.message,
+            'mentions', coalesce(p_change -> 'mentions', to_jsonb(public.chat_listed_mentions(v_old)))
+        ));
+    end if;
+    if p_change ? 'attachments' then
+        p_message.attachments := public.chat_kept_attachments(v_old.attachments, p_change -> 'attachments');
+    end if;
+    if p_change ? 'custom' then
+        p_message.custom := nullif(public.chat_merge_custom(v_old.custom, p_change -> 'custom'), '{}');
+    end if;
+    if p_message.message = '' and p_message.attachments is null then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"attachments": ["A message without text needs one."]}';
+    end if;
+    return p_message;
+end $$;
+
+-- Whom a message mentions besides those that its text names.
+create or replace function public.chat_listed_mentions(p_message public.messages) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select unnest(p_message.mentions)
+        except
+        select unnest(public.chat_mentioned(p_message.conversation_id, jsonb_build_object('message', p_message.message)))
+    );
+end $$;
+
+-- Those of a message's attachments that a list of ids names, null for none.
+create or replace function public.chat_kept_attachments(p_attachments jsonb, p_ids jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_kept jsonb;
+begin
+    select jsonb_agg(attachment order by place) into v_kept
+    from jsonb_array_elements(p_attachments) with ordinality as each (attachment, place)
+    where p_ids ? (attachment ->> 'id');
+    if jsonb_array_length(coalesce(v_kept, '[]')) < (select count(distinct id) from jsonb_array_elements_text(p_ids) as listed (id)) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return v_kept;
+end $$;
+
+-- The earlier texts of a message after the one of a version, the oldest first; none of a deleted one. A page ends early
+-- after two mebibytes: `next` leads on.
+create or replace function public.chat_list_message_edits(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_limit integer, p_after_version bigint
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row public.chat_message_edits;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last bigint;
+    v_next bigint;
+begin
+    perform public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    for v_row in
+        select * from public.chat_message_edits
+        where message_id = p_message_id and version > coalesce(p_after_version, 0)
+        order by version limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || json_build_object(
+            'version', v_row.version, 'message', v_row.message, 'edited_at', public.chat_time(v_row.edited_at),
+            'user_id', v_row.user_id
+        );
+        v_bytes := v_bytes + octet_length(v_items[cardinality(v_items)]::text);
+        v_last := v_row.version;
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- erasure -----------------------------------------------------------------------------------------------------------
+
+-- Erase a person: at once the profile, the tokens and what waits; a job takes what stands in conversations. A second one
+-- finds nobody any more. The result is `{id, erased_at, revoked_at}`, the last in Unix seconds.
+create or replace function public.chat_erase_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_keep_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_revoked_at timestamptz := greatest(clock_timestamp(), to_timestamp(p_issued_at) + interval '1 microsecond');
+    v_user public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    perform from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- somebody else was faster
+    update public.users
+    set username = 'Deleted user', avatar_url = null, about = null, custom = '{}', last_seen_at = null,
+        erased_at = now(), tokens_valid_from = v_revoked_at
+    where id = p_target_id
+    returning * into v_user;
+    delete from public.chat_blocks where p_target_id in (user_id, blocked_user_id);
+    delete from public.chat_scheduled where user_id = p_target_id;
+    delete from public.chat_invites where user_id = p_target_id;
+    perform public.chat_add_job(
+        'erase_user', jsonb_build_object('user_id', p_target_id, 'keep_messages', p_keep_messages),
+        'erase_user:' || p_target_id, null
+    );
+    return json_build_object(
+        'profile', public.chat_profile_json(v_user, false), 'erased_at', public.chat_time(v_user.erased_at),
+        'revoked_at', extract(epoch from v_revoked_at)
+    );
+end $$;
+
+-- The conversations in which an erased person still stands: as a member, with reactions, with messages unless these stay.
+create or replace function public.chat_list_traces(p_target_id uuid, p_keep_messages boolean) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(conversation_id order by conversation_id), '[]') from (
+            select conversation_id from public.user_conversation where user_id = p_target_id
+            union
+            select m.conversation_id from public.chat_reactions as r
+            cross join lateral (select conversation_id from public.messages where id = r.message_id limit 1) as m
+            where r.user_id = p_target_id
+            union
+            select conversation_id from public.messages
+            where not p_keep_messages and user_id = p_target_id and deleted_at is null and type = 'text'
+        ) as found
+    );
+end $$;
+
+-- Take a person who was erased out of one conversation: first the membership, so that nothing of theirs can follow; then
+-- up to p_limit reactions; then up to p_limit messages after the number p_after_seq. `next` is the number to go on after,
+-- null at the end. Done again it changes nothing.
+create or replace function public.chat_erase_traces(
+    p_target_id uuid, p_conversation_id uuid, p_keep_messages boolean, p_after_seq bigint, p_limit integer
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_events json[];
+    v_count integer;
+    v_next bigint := p_after_seq;
+begin
+    select * into v_conversation from public.conversations
+    where id = p_conversation_id and exists (select from public.users where id = p_target_id and erased_at is not null)
+    for no key update;
+    if not found then
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_events := public.chat_erase_membership(v_conversation, p_target_id);
+    if v_events is null then  -- the conversation went with its last member
+        return public.chat_change_json(false, 0, '{"next": null}', '[]');
+    end if;
+    v_count := cardinality(v_events);
+    v_events := v_events || public.chat_erase_reactions(p_conversation_id, p_target_id, p_limit);
+    if cardinality(v_events) - v_count < p_limit then
+        v_next := null;
+        if not p_keep_messages then
+            v_count := cardinality(v_events);
+            v_events := v_events || public.chat_erase_messages(p_conversation_id, p_target_id, p_after_seq, p_limit);
+            if cardinality(v_events) - v_count = p_limit then
+                v_next := v_events[cardinality(v_events)] -> 'payload' ->> 'seq';
+            end if;
+        end if;
+    end if;
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    return public.chat_change_json(
+        cardinality(v_events) > 0, v_conversation.audience_version, json_build_object('next', v_next),
+        array_to_json(v_events)
+    );
+end $$;
+
+-- Returns the events, null when nobody is left and the conversation was deleted.
+create or replace function public.chat_erase_membership(
+    p_conversation public.conversations, p_target_id uuid
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+begin
+    delete from public.chat_thread_members where user_id = p_target_id and conversation_id = p_conversation.id and following;
+    delete from public.user_conversation where conversation_id = p_conversation.id and user_id = p_target_id;
+    if not found then
+        return '{}';
+    end if;
+    if not public.chat_hand_over(p_conversation) then
+        delete from public.conversations where id = p_conversation.id;
+        return null;
+    end if;
+    return array[json_build_object(
+        'event', 'conversationUpdated', 'payload',
+        public.chat_shared_conversation_json(public.chat_next_version(p_conversation.id, 0, true))
+    )];
+end $$;
+
+create or replace function public.chat_erase_reactions(
+    p_conversation_id uuid, p_target_id uuid, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_row record;
+    v_message public.messages;
+    v_count integer;
+    v_events json[] := '{}';
+begin
+    for v_row in
+        select r.message_id, r.emoji
+        from public.chat_reactions as r join public.messages as m on m.id = r.message_id
+        where r.user_id = p_target_id and m.conversation_id = p_conversation_id
+        order by m.seq, r.emoji limit p_limit
+    loop
+        delete from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji and user_id = p_target_id;
+        select * into v_message from public.messages where id = v_row.message_id;
+        select count(*) into v_count from public.chat_reactions
+        where message_id = v_row.message_id and emoji = v_row.emoji;
+        update public.messages
+        set reactions = nullif(public.chat_summed_reactions(v_message, v_row.emoji, v_count), '[]'),
+            version = (public.chat_next_version(p_conversation_id, 0, false)).version
+        where id = v_row.message_id
+        returning * into v_message;
+        v_events := v_events || json_build_object('event', 'reaction', 'payload', json_build_object(
+            'message_id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'emoji', v_row.emoji, 'user_id', p_target_id, 'added', false, 'count', v_count
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+create or replace function public.chat_erase_messages(
+    p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_message public.messages;
+    v_events json[] := '{}';
+begin
+    for v_message in
+        select * from public.messages
+        -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+        where conversation_id = p_conversation_id and coalesce(user_id = p_target_id) and seq > p_after_seq
+          and deleted_at is null and type = 'text'
+        order by seq limit p_limit
+    loop
+        v_message := public.chat_make_tombstone(
+            v_message, (public.chat_next_version(p_conversation_id, 0, false)).version
+        );
+        v_events := v_events || json_build_object('event', 'messageDeleted', 'payload', json_build_object(
+            'id', v_message.id, 'conversation_id', p_conversation_id, 'seq', v_message.seq,
+            'version', v_message.version, 'deleted_at', public.chat_time(v_message.deleted_at),
+            'thread', case when v_message.thread_id is not null then public.chat_thread_json(v_message.thread_id) end
+        ));
+    end loop;
+    return v_events;
+end $$;
+
+-- The last of a person: what is of no conversation's log. Up to p_limit rows of each kind; returns whether that was all.
+create or replace function public.chat_erase_rest(p_target_id uuid, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_mentions integer;
+begin
+    delete from public.chat_mentions where ctid in (
+        select ctid from public.chat_mentions where user_id = p_target_id limit p_limit
+    ) and exists (select from public.users where id = p_target_id and erased_at is not null);
+    get diagnostics v_mentions = row_count;
+    delete from public.chat_thread_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_former_members where user_id = p_target_id
+      and exists (select from public.users where id = p_target_id and erased_at is not null);
+    delete from public.chat_presence where user_id = p_target_id and not online;
+    return to_json(v_mentions < p_limit);
+end $$;
+
+
+-- export ------------------------------------------------------------------------------------------------------------
+
+-- A part of all that is stored of a person, for that person: `{lines, next}`, JSON objects of one line each, and the cursor
+-- of what follows: `{kind, …}`, null at the end. A part has about p_limit lines, and ends early after a mebibyte.
+create or replace function public.chat_export_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_cursor jsonb, p_limit integer
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_kinds text[] := array['profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite'];
+    v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
+    v_row record;
+    v_lines text[] := '{}';
+    v_bytes bigint := 0;
+    v_next jsonb;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    if v_kind = 'message' then
+        for v_row in
+            select * from public.chat_export_messages(
+                p_target_id, (p_cursor ->> 'conversation_id')::uuid, (p_cursor ->> 'seq')::bigint,
+                (p_cursor ->> 'version')::bigint, p_limit
+            )
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind) || v_row.cursor;
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    else
+        for v_row in
+            select * from public.chat_export_rows(p_target_id, v_kind, coalesce(p_cursor ->> 'after', ''), p_limit)
+        loop
+            v_lines := v_lines || replace(v_row.line::text, E'\n', ' ');
+            v_bytes := v_bytes + octet_length(v_row.line::text);
+            v_next := jsonb_build_object('kind', v_kind, 'after', v_row.key);
+            exit when v_bytes > 1024 * 1024;
+        end loop;
+    end if;
+    if v_next is null then
+        v_next := jsonb_build_object('kind', v_kinds[array_position(v_kinds, v_kind) + 1]);
+    end if;
+    return json_build_object(
+        'lines', array_to_string(v_lines, E'\n'), 'next', case when v_next ->> 'kind' is not null then v_next end
+    );
+end $$;
+
+-- What is stored of a person of one kind, in the order of a key. Each is a query by the person's id.
+create or replace function public.chat_export_rows(
+    p_user_id uuid, p_kind text, p_after text, p_limit integer, out key text, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        select found.key collate "C", public.chat_merge(json_build_object('kind', p_kind), found.line) from (
+            select 'profile' as key, public.chat_profile_json(u, true) as line
+            from public.users as u where p_kind = 'profile' and u.id = p_user_id
+            union all
+            select m.conversation_id::text, json_build_object(
+                'conversation_id', c.id, 'type', c.type, 'name', c.name, 'role', public.chat_role(c, m),
+                'joined_at', public.chat_time(m.joined_at), 'custom', m.custom, 'last_read_seq', m.last_read_seq,
+                'last_delivered_seq', m.last_delivered_seq, 'pinned', m.pinned,
+                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until)
+            )
+            from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+            where p_kind = 'membership' and m.user_id = p_user_id
+            union all
+            select r.message_id || ' ' || r.emoji, json_build_object(
+                'message_id', r.message_id, 'emoji', r.emoji, 'created_at', public.chat_time(r.created_at)
+            )
+            from public.chat_reactions as r where p_kind = 'reaction' and r.user_id = p_user_id
+            union all
+            select t.thread_id::text, json_build_object(
+                'thread_id', t.thread_id, 'conversation_id', t.conversation_id, 'last_read_seq', t.last_read_seq
+            )
+            from public.chat_thread_members as t where p_kind = 'thread' and t.user_id = p_user_id and t.following
+            union all
+            select n.message_id::text, json_build_object(
+                'message_id', n.message_id, 'conversation_id', n.conversation_id,
+                'created_at', public.chat_time(n.created_at)
+            )
+            from public.chat_mentions as n where p_kind = 'mention' and n.user_id = p_user_id
+            union all
+            select b.blocked_user_id::text, json_build_object(
+                'user_id', b.blocked_user_id, 'created_at', public.chat_time(b.created_at)
+            )
+            from public.chat_blocks as b where p_kind = 'block' and b.user_id = p_user_id
+            union all
+            select s.id::text, json_build_object(
+                'id', s.id, 'conversation_id', s.conversation_id, 'send_at', public.chat_time(s.send_at),
+                'message', s.draft ->> 'message'
+            )
+            from public.chat_scheduled as s where p_kind = 'scheduled' and s.user_id = p_user_id
+            union all
+            select i.code, json_build_object(
+                'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
+            )
+            from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+        ) as found
+        where found.key collate "C" > p_after order by 1 limit p_limit;
+end $$;
+
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts.
+create or replace function public.chat_export_messages(
+    p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
+    out cursor jsonb, out line json
+) returns setof record
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation_id uuid := p_conversation_id;
+    v_following uuid[];
+    v_row record;
+    v_left integer := p_limit;
+begin
+    loop
+        for v_row in
+            select own.message, e.version as edit_version, e.message as edit_text, e.edited_at
+            from (
+                -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
+                select m as message from public.messages as m
+                where m.conversation_id = v_conversation_id and coalesce(m.user_id = p_user_id) and m.type = 'text'
+                  and m.seq >= coalesce(p_seq, 0)
+                order by m.seq limit v_left + 1
+            ) as own
+            cross join lateral (
+                select 0 as version, null as message, null::timestamptz as edited_at
+                union all
+                select version, message, edited_at from public.chat_message_edits where message_id = (own.message).id
+            ) as e
+            where ((own.message).seq, e.version) > (coalesce(p_seq, 0), coalesce(p_version, 0))
+            order by (own.message).seq, e.version limit v_left
+        loop
+            cursor := jsonb_build_object(
+                'conversation_id', v_conversation_id, 'seq', (v_row.message).seq, 'version', v_row.edit_version
+            );
+            line := public.chat_exported_message_json(v_row.message, v_row.edit_version, v_row.edit_text, v_row.edited_at);
+            v_left := v_left - 1;
+            return next;
+        end loop;
+        exit when v_left <= 0;
+        if v_following is null then
+            v_following := array(
+                select distinct conversation_id from public.messages
+                where user_id = p_user_id and type = 'text'
+                  and (v_conversation_id is null or conversation_id > v_conversation_id)
+                order by conversation_id
+            );
+        end if;
+        exit when cardinality(v_following) = 0;
+        v_conversation_id := v_following[1];
+        v_following := v_following[2:];
+        p_seq := null;
+        p_version := null;
+    end loop;
+end $$;
+
+create or replace function public.chat_exported_message_json(
+    p_message public.messages, p_edit_version bigint, p_edit_text text, p_edited_at timestamptz
+) returns json
+language sql stable
+as $$
+    select case
+        when p_edit_version > 0 then json_build_object(
+            'kind', 'edit', 'message_id', p_message.id, 'version', p_edit_version, 'message', p_edit_text,
+            'edited_at', public.chat_time(p_edited_at)
+        )
+        else json_build_object(
+            'kind', 'message', 'id', p_message.id, 'conversation_id', p_message.conversation_id, 'seq', p_message.seq,
+            'message', p_message.message, 'created_at', public.chat_time(p_message.created_at),
+            'edited_at', public.chat_time(p_message.edited_at), 'deleted_at', public.chat_time(p_message.deleted_at),
+            'reply_to', p_message.reply_to, 'thread_id', p_message.thread_id,
+            'mentions', coalesce(p_message.mentions, '{}'), 'attachments', coalesce(p_message.attachments, '[]'),
+            'custom', coalesce(p_message.custom, '{}')
+        )
+    end
+$$;
 
 
 -- jobs --------------------------------------------------------------------------------------------------------------
@@ -1383,39 +2352,323 @@ end $$;
 
 -- mentions ----------------------------------------------------------------------------------------------------------
 
--- The members of the conversation whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null
--- for nobody.
-create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
-language plpgsql stable set search_path = ''
+-- Whom a draft mentions: those it lists, and those its text names as `@[user_id]`. Null for nobody.
+create or replace function public.chat_named(p_draft jsonb) returns uuid[]
+language plpgsql immutable set search_path = ''
 as $$
 begin
-    if coalesce(p_draft -> 'mentions', '[]') = '[]' and strpos(p_draft ->> 'message', '@[') = 0 then
+    if coalesce(nullif(p_draft -> 'mentions', 'null'), '[]') = '[]' and coalesce(strpos(p_draft ->> 'message', '@['), 0) = 0 then
         return null;
     end if;
     return (
-        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
-        where m.conversation_id = p_conversation_id and m.user_id in (
-            select id::uuid from jsonb_array_elements_text(p_draft -> 'mentions') as id
+        select array_agg(id order by id) from (
+            select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'mentions', 'null')) as listed (id)
             union
             select named[1]::uuid from regexp_matches(
                 p_draft ->> 'message', '@\[([0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})\]', 'g'
             ) as named
-        )
+        ) as named (id)
     );
 end $$;
 
--- Remember whom a message mentions, in place of whom it mentioned before an edit.
+-- Those of them who are members of the conversation. Null for nobody.
+create or replace function public.chat_mentioned(p_conversation_id uuid, p_draft jsonb) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+begin
+    if v_named is null then
+        return null;
+    end if;
+    return (
+        select array_agg(m.user_id order by m.user_id) from public.user_conversation as m
+        where m.conversation_id = p_conversation_id and m.user_id = any (v_named)
+    );
+end $$;
+
+-- Remember whom a message mentions, in place of whom it mentioned before an edit. Nobody is told of a mention by someone
+-- who blocked them, or whom they blocked. Who is mentioned in a thread follows it, unless they chose not to.
 create or replace function public.chat_note_mentions(p_message public.messages) returns void
 language plpgsql set search_path = ''
 as $$
+declare
+    v_told uuid[];
 begin
+    delete from public.chat_mentions
+    where message_id = p_message.id and user_id <> all (coalesce(p_message.mentions, '{}'));
     if p_message.mentions is null then
         return;
     end if;
+    v_told := array(
+        select id from unnest(p_message.mentions) as id
+        where id <> p_message.user_id and not exists (
+            select from public.chat_blocks as b
+            where (b.user_id, b.blocked_user_id) in ((id, p_message.user_id), (p_message.user_id, id))
+        )
+        order by id
+    );
     insert into public.chat_mentions (message_id, user_id, conversation_id, seq, created_at)
-    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at
-    from unnest(p_message.mentions) as id where id <> p_message.user_id;
+    select p_message.id, id, p_message.conversation_id, p_message.seq, p_message.created_at from unnest(v_told) as id
+    on conflict (message_id, user_id) do nothing;
+    if p_message.thread_id is not null then
+        perform public.chat_draw_into_thread(p_message.thread_id, p_message.conversation_id, v_told, p_message.seq - 1);
+    end if;
 end $$;
+
+-- A page of the messages that mention the user, newest first; p_before_at and p_before_id are the cursor. Only of
+-- conversations the user is in, without deleted ones and those of before the user's time.
+create or replace function public.chat_list_mentions(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select m.message, a.author, u.member, n.created_at, n.message_id
+        from public.chat_mentions as n
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = n.conversation_id and u.user_id = p_user_id and n.seq >= u.history_from limit 1
+        ) as u
+        cross join lateral (
+            select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
+        ) as m
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where n.user_id = p_user_id
+          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        order by n.created_at desc, n.message_id desc
+        limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_message_json(v_row.message, v_row.author, v_row.member);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.message_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- message_search ----------------------------------------------------------------------------------------------------
+
+-- Full text over messages, newest first, in bounded time. A frequent word is found soon by walking the newest messages, a
+-- rare one by the index of words. Where neither comes to an end, the page does: `next` goes on from there.
+
+-- The conversations in which a user searches: their ids, the first number that exists for the user, their last activity;
+-- the latest first. With p_conversation_id that one alone.
+create or replace function public.chat_search_places(
+    p_user_id uuid, p_conversation_id uuid, out ids uuid[], out first_seqs bigint[], out active_at timestamptz[]
+)
+language plpgsql stable set search_path = ''
+as $$
+begin
+    select array_agg(c.id order by c.last_activity_at desc), array_agg(m.history_from order by c.last_activity_at desc),
+           array_agg(c.last_activity_at order by c.last_activity_at desc)
+    into ids, first_seqs, active_at
+    from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
+    where m.user_id = p_user_id and (p_conversation_id is null or m.conversation_id = p_conversation_id);
+    if ids is null and p_conversation_id is not null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+end $$;
+
+-- Walk from p_before_at back through the messages of many conversations, in windows of time that hold some hundreds, until
+-- p_wanted hits are found or p_budget messages were looked at: then all that is later than ended_at was.
+create or replace function public.chat_walk_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_active_at timestamptz[], p_needles text[], p_words tsquery, p_author_id uuid,
+    p_wanted integer, p_budget integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out ended_at timestamptz
+)
+language plpgsql stable set search_path = '' set plan_cache_mode = force_generic_plan set jit = off
+as $$
+declare
+    v_upper timestamptz := p_before_at;
+    v_lower timestamptz;
+    v_seconds double precision := 10;  -- the width of the window: few conversations were active in the first ones
+    v_most integer := 1500;  -- messages of a window
+    v_looked integer := 0;
+    v_seen integer;
+    v_hits uuid[];
+begin
+    hit_ids := '{}';
+    loop
+        v_lower := v_upper - make_interval(secs => v_seconds);
+        select count(*), array_agg(w.id order by w.created_at desc, w.id desc) filter (
+            where (w.created_at, w.id) < (p_before_at, p_before_id) and (p_author_id is null or w.user_id = p_author_id)
+              and w.seq >= w.first_seq and w.deleted_at is null and w.type = 'text'
+              and strpos(lower(w.message), p_needles[1]) > 0 and public.chat_is_hit(w.message, p_needles, p_words)
+        ) into v_seen, v_hits
+        from (
+            select m.id, m.user_id, m.seq, m.type, m.message, m.created_at, m.deleted_at, c.first_seq
+            from unnest(p_ids, p_first_seqs, p_active_at) as c (id, first_seq, active_at)
+            cross join lateral (
+                select * from public.messages as m
+                where m.conversation_id = c.id and m.created_at > v_lower and m.created_at <= v_upper
+                order by m.created_at desc limit v_most + 1
+            ) as m
+            where c.active_at > v_lower
+            limit v_most + 1
+        ) as w;
+        if v_seen > v_most then  -- too many at once
+            v_seconds := v_seconds / 8;
+            v_most := case when v_seconds < 0.001 then v_most * 8 else v_most end;
+            continue;
+        end if;
+        hit_ids := hit_ids || coalesce(v_hits, '{}');
+        v_looked := v_looked + v_seen + 10;  -- a window costs something by itself
+        exit when cardinality(hit_ids) >= p_wanted;
+        v_upper := v_lower;
+        if v_seen = 0 then  -- over the gap
+            select max(m.created_at) into v_upper
+            from unnest(p_ids) as c (id) cross join lateral (
+                select created_at from public.messages as m
+                where m.conversation_id = c.id and m.created_at <= v_lower order by m.created_at desc limit 1
+            ) as m;
+            exit when v_upper is null;
+        end if;
+        if v_looked >= p_budget then
+            ended_at := v_upper;
+            exit;
+        end if;
+        v_seconds := v_seconds * least(greatest(500.0 / greatest(v_seen, 1), 0.125), 8);
+    end loop;
+    hit_ids := hit_ids[:p_wanted];
+end $$;
+
+-- The hits that the index of words knows, unless it names more than p_most messages, of whatever conversations.
+create or replace function public.chat_look_up_messages(
+    p_ids uuid[], p_first_seqs bigint[], p_needles text[], p_words tsquery, p_indexed tsquery, p_author_id uuid,
+    p_wanted integer, p_most integer, p_before_at timestamptz, p_before_id uuid,
+    out hit_ids uuid[], out is_complete boolean
+)
+-- Not by reading the table, whatever the planner thinks of how frequent a word is.
+language plpgsql stable set search_path = '' set enable_seqscan = off set max_parallel_workers_per_gather = 0 set jit = off
+as $$
+begin
+    with named as materialized (
+        select id, conversation_id, seq, user_id, created_at, message from public.messages
+        where public.chat_search_vector(message) @@ p_indexed and deleted_at is null and type = 'text'
+        limit p_most + 1
+    ), hits as (
+        select id, created_at from named
+        where conversation_id = any (p_ids) and seq >= p_first_seqs[array_position(p_ids, conversation_id)]
+          and (created_at, id) < (p_before_at, p_before_id) and (p_author_id is null or user_id = p_author_id)
+          and public.chat_is_hit(message, p_needles, p_words)
+        order by created_at desc, id desc limit p_wanted
+    )
+    select (select count(*) from named) <= p_most,
+           array(select id from hits order by created_at desc, id desc)
+    into is_complete, hit_ids;
+end $$;
+
+-- The first p_limit hits as a page. p_ended_at: where the search has stopped before it came to the end.
+create or replace function public.chat_hits_json(
+    p_user_id uuid, p_hit_ids uuid[], p_limit integer, p_pattern text, p_ended_at timestamptz
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json := case when p_ended_at is not null then json_build_object(
+        'at', public.chat_time(p_ended_at), 'id', 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+    ) end;
+begin
+    for v_row in
+        select f.message, f.id, f.created_at, f.text, a.author, u.member
+        from unnest(p_hit_ids) with ordinality as hit (id, place)
+        cross join lateral (
+            select m as message, m.id, m.created_at, m.user_id, m.conversation_id, m.message as text
+            from public.messages as m where m.id = hit.id limit 1
+        ) as f
+        cross join lateral (select u as author from public.users as u where u.id = f.user_id limit 1) as a
+        cross join lateral (
+            select u as member from public.user_conversation as u
+            where u.conversation_id = f.conversation_id and u.user_id = p_user_id limit 1
+        ) as u
+        order by hit.place
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.message, v_row.author, v_row.member),
+            json_build_object('highlight', public.chat_highlight(v_row.text, p_pattern))
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- A page of the hits, newest first; p_before_at and p_before_id are the cursor. `next` may follow a page that is not full:
+-- the search has looked at as many messages as one answer may cost.
+create or replace function public.chat_search_messages(
+    p_user_id uuid, p_issued_at double precision, p_query text, p_conversation_id uuid, p_author_id uuid, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_query record;
+    v_in record;
+    v_hit_ids uuid[];
+    v_ended_at timestamptz;
+    v_found record;
+    v_more record;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_query from public.chat_parse_search(p_query);
+    select * into v_in from public.chat_search_places(p_user_id, p_conversation_id);
+    p_before_id := coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff');
+    p_before_at := coalesce(p_before_at, v_in.active_at[1], 'epoch');
+    select * into v_hit_ids, v_ended_at from public.chat_walk_messages(
+        v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id, p_limit + 1, 1000,
+        p_before_at, p_before_id
+    );
+    -- With that many hits among a thousand, going on is less than reading what the index has of so frequent a word.
+    if v_ended_at is not null and cardinality(v_hit_ids) < 15 and v_query.indexed is not null then
+        select * into v_found from public.chat_look_up_messages(
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 2000,
+            p_before_at, p_before_id
+        );
+        if v_found.is_complete then
+            v_hit_ids := v_found.hit_ids;
+            v_ended_at := null;
+        end if;
+    end if;
+    if v_ended_at is not null then
+        select * into v_more from public.chat_walk_messages(
+            v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id,
+            p_limit + 1 - cardinality(v_hit_ids), 3000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+        );
+        v_hit_ids := v_hit_ids || v_more.hit_ids;
+        v_ended_at := v_more.ended_at;
+    end if;
+    return public.chat_hits_json(p_user_id, v_hit_ids, p_limit, v_query.pattern, v_ended_at);
+end $$;
+
+-- Move what waits into the index of words, so that no send must.
+create or replace function public.chat_flush_search() returns json
+language sql security definer set search_path = ''
+as $$ select to_json(gin_clean_pending_list('public.messages_search')) $$;
 
 
 -- messages ----------------------------------------------------------------------------------------------------------
@@ -1484,8 +2737,15 @@ begin
     ) then
         p_message.thread_id := null;  -- the root is gone, or was before the member's time
     end if;
+    if v_quote is null then
+        p_message.reply_to := null;  -- likewise the original
+    end if;
+    if p_message.deleted_at is not null then
+        v_quote := null;
+        p_message.last_reply_at := null;
+    end if;
     return json_build_object(
-        'reply_to', case when v_quote is not null then p_message.reply_to end, 'quote', v_quote,
+        'reply_to', p_message.reply_to, 'quote', v_quote,
         'thread_id', p_message.thread_id, 'reply_count', p_message.reply_count,
         'last_reply_at', public.chat_time(p_message.last_reply_at),
         'reactions', public.chat_reactions_json(p_message, p_member.user_id),
@@ -1827,6 +3087,236 @@ begin
 end $$;
 
 
+-- pins --------------------------------------------------------------------------------------------------------------
+
+-- Pin a message, or with p_is_pinned false take it off; what is so already stays. Raises 403 not_allowed for who is no
+-- admin; in a direct conversation both may.
+create or replace function public.chat_set_pin(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_is_pinned boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+    v_message public.messages;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    v_message := v_found.message;
+    if v_message.deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    if (v_found.conversation).type <> 'direct' then
+        perform public.chat_require_admin(v_found.conversation, v_found.member);
+    end if;
+    if (v_message.pinned_at is not null) = p_is_pinned then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_message, false);
+    end if;
+    update public.messages
+    set pinned_at = case when p_is_pinned then clock_timestamp() end,
+        version = (public.chat_next_version(v_message.conversation_id, 0, false)).version
+    where id = v_message.id
+    returning * into v_message;
+    return public.chat_message_change_json(v_found.conversation, v_found.member, v_message, true);
+end $$;
+
+-- The pinned messages that a member sees, the newest pin first. A page ends early after two mebibytes: `next` leads on.
+create or replace function public.chat_list_pins(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_row record;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    for v_row in
+        select m, m.id, m.pinned_at, a.author
+        from public.messages as m
+        -- `limit 1`: each author is looked up by its id, however many rows the planner expects
+        cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
+        where m.conversation_id = p_conversation_id and m.pinned_at is not null and m.seq >= v_member.history_from
+          and (m.pinned_at, m.id) < (
+              coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+          )
+        order by m.pinned_at desc, m.id desc limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || public.chat_message_json(v_row.m, v_row.author, v_member);
+        v_bytes := v_bytes + octet_length(v_items[cardinality(v_items)]::text);
+        v_last := json_build_object('at', public.chat_time(v_row.pinned_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- presence ----------------------------------------------------------------------------------------------------------
+
+-- What a process says of its sockets, and asks of those of the others. p_report: `{process, lease, is_whole, online, offline,
+-- seconds, watched}`: whose first socket came and whose last one went, with `is_whole` all who have one; the process counts as
+-- alive for `lease` seconds. Returns `{is_known, changes}`: whether the database knows the process, else nothing was done and
+-- the whole is to be said; and who came or went anywhere in the last `seconds`, of `watched` unless that is null.
+create or replace function public.chat_update_presence(p_report jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_process text := p_report ->> 'process';
+    v_alive_until timestamptz := now() + make_interval(secs => (p_report ->> 'lease')::double precision);
+    v_online uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'online'));
+    v_offline uuid[] := array(select value::uuid from jsonb_array_elements_text(p_report -> 'offline'));
+begin
+    perform public.chat_end_processes();
+    if (p_report ->> 'is_whole')::boolean then
+        insert into public.chat_processes (process, alive_until) values (v_process, v_alive_until)
+        on conflict (process) do update set alive_until = excluded.alive_until;
+        v_offline := array(
+            select user_id from public.chat_presence where process = v_process and online and user_id <> all(v_online)
+        );
+    else
+        update public.chat_processes set alive_until = v_alive_until where process = v_process;
+        if not found then
+            return json_build_object('is_known', false, 'changes', '[]'::json);
+        end if;
+    end if;
+    insert into public.chat_presence (user_id, process, online)
+    select id, v_process, true from unnest(v_online) as id order by id
+    on conflict (user_id, process) do update set online = true, changed_at = excluded.changed_at
+    where not chat_presence.online;
+    perform public.chat_end_presence(array(
+        select user_id from public.chat_presence where process = v_process and online and user_id = any(v_offline)
+    ), v_process);
+    -- The others have noticed long ago.
+    delete from public.chat_presence where not online and changed_at < now() - interval '10 minutes';
+    return json_build_object('is_known', true, 'changes', public.chat_presence_changes(p_report));
+end $$;
+
+-- Processes that have not been heard of in time have gone, with all of their sockets.
+create or replace function public.chat_end_processes() returns void
+language plpgsql set search_path = ''
+as $$
+declare
+    v_process text;
+begin
+    for v_process in
+        delete from public.chat_processes where alive_until < now() returning process
+    loop
+        perform public.chat_end_presence(
+            array(select user_id from public.chat_presence where process = v_process and online), v_process
+        );
+    end loop;
+end $$;
+
+-- The last sockets of some users on a process have gone: who has none on another is seen no longer.
+create or replace function public.chat_end_presence(p_user_ids uuid[], p_process text) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update public.chat_presence set online = false, changed_at = clock_timestamp()
+    where process = p_process and user_id = any(p_user_ids);
+    perform from public.users where id = any(p_user_ids) order by id for no key update;
+    update public.users as u set last_seen_at = now()
+    where u.id = any(p_user_ids) and u.erased_at is null and not public.chat_is_online(u.id);
+end $$;
+
+create or replace function public.chat_is_online(p_user_id uuid) returns boolean
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return exists (
+        select from public.chat_presence as p join public.chat_processes as alive using (process)
+        where p.user_id = p_user_id and p.online and alive.alive_until > now()
+    );
+end $$;
+
+create or replace function public.chat_presence_json(p_user public.users) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'user_id', p_user.id, 'online', public.chat_is_online(p_user.id),
+        'last_seen_at', public.chat_time(p_user.last_seen_at)
+    )
+$$;
+
+create or replace function public.chat_presence_changes(p_report jsonb) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_since timestamptz := now() - make_interval(secs => (p_report ->> 'seconds')::double precision);
+    v_watched uuid[];
+begin
+    if v_since is null then
+        return '[]';
+    end if;
+    if jsonb_typeof(p_report -> 'watched') = 'array' then
+        v_watched := array(select value::uuid from jsonb_array_elements_text(p_report -> 'watched'));
+    end if;
+    return (
+        select coalesce(json_agg(public.chat_presence_json(u)), '[]')
+        from (
+            select distinct user_id from public.chat_presence
+            where changed_at > v_since and (v_watched is null or user_id = any(v_watched))
+        ) as changed
+        join public.users as u on u.id = changed.user_id and u.erased_at is null
+    );
+end $$;
+
+-- The presence of some users as another one sees it: of those who share a conversation with that user. `visible` is false,
+-- and they look as if they had never been here, where one of the two shares no presence or has blocked the other.
+create or replace function public.chat_presence_seen_by(p_user public.users, p_user_ids uuid[]) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_blocked uuid[] := public.chat_blocked_with(p_user.id);
+begin
+    return (
+        select coalesce(json_agg(
+            case
+                when p_user.share_presence and u.share_presence and u.id <> all(v_blocked)
+                then public.chat_merge(public.chat_presence_json(u), '{"visible": true}')
+                else json_build_object('user_id', u.id, 'online', false, 'last_seen_at', null, 'visible', false)
+            end order by u.id
+        ), '[]')
+        from public.chat_contacts(p_user.id, p_user_ids) as contact
+        cross join lateral (select * from public.users where id = contact and erased_at is null limit 1) as u
+    );
+end $$;
+
+create or replace function public.chat_watch_presence(
+    p_user_id uuid, p_issued_at double precision, p_watch jsonb
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return public.chat_presence_seen_by(
+        public.chat_require_user(p_user_id, p_issued_at),
+        array(select value::uuid from jsonb_array_elements_text(p_watch -> 'user_ids'))
+    );
+end $$;
+
+-- The same for many who watch, `{user: [users]}`, by user.
+create or replace function public.chat_check_watches(p_watches jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_object_agg(each.key, case
+            when u.erased_at is not null then '[]'
+            else public.chat_presence_seen_by(
+                u, array(select value::uuid from jsonb_array_elements_text(each.value))
+            )
+        end), '{}')
+        from jsonb_each(p_watches) as each join public.users as u on u.id = each.key::uuid
+    );
+end $$;
+
+
 -- previous ----------------------------------------------------------------------------------------------------------
 
 -- The functions of the last release whose parameters or result have changed since: its processes may still run while
@@ -1934,6 +3424,156 @@ begin
 end $$;
 
 
+-- reactions ---------------------------------------------------------------------------------------------------------
+
+-- React to a message; a second time nothing happens. Raises 422 too_many_reactions for the 21st kind.
+create or replace function public.chat_add_reaction(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    perform public.chat_check_change(v_found.conversation, v_found.member, v_found.message);
+    insert into public.chat_reactions (message_id, emoji, user_id) values (p_message_id, p_emoji, p_user_id)
+    on conflict do nothing;
+    if not found then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_found.message, false);
+    end if;
+    return public.chat_reaction_change_json(v_found.conversation, v_found.member, v_found.message, p_emoji, true);
+end $$;
+
+-- Take a reaction back; one that is not there is none that could be.
+create or replace function public.chat_remove_reaction(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_found record;
+begin
+    select * into v_found from public.chat_lock_message(p_message_id, p_user_id, p_issued_at);
+    if (v_found.message).deleted_at is not null then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    delete from public.chat_reactions where message_id = p_message_id and emoji = p_emoji and user_id = p_user_id;
+    if not found then
+        return public.chat_message_change_json(v_found.conversation, v_found.member, v_found.message, false);
+    end if;
+    return public.chat_reaction_change_json(v_found.conversation, v_found.member, v_found.message, p_emoji, false);
+end $$;
+
+-- Sum up a message's reactions after a row of this emoji was added or removed. `burst` is the event that can stand for
+-- several of these: the whole message.
+create or replace function public.chat_reaction_change_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_message public.messages,
+    p_emoji text, p_added boolean
+) returns json
+language plpgsql set search_path = ''
+as $$
+declare
+    v_author public.users;
+    v_count integer := case when p_added then 1 else -1 end + coalesce((
+        select (reaction -> 'count')::integer from jsonb_array_elements(p_message.reactions) as reaction
+        where reaction ->> 'emoji' = p_emoji
+    ), 0);
+begin
+    update public.messages
+    set reactions = public.chat_summed_reactions(p_message, p_emoji, v_count),
+        version = (public.chat_next_version(p_message.conversation_id, 0, false)).version
+    where id = p_message.id
+    returning * into p_message;
+    if jsonb_array_length(p_message.reactions) > 20 then
+        raise exception using errcode = 'PT422', message = 'too_many_reactions',
+            detail = '{"emoji": ["A message has at most 20 kinds of reactions."]}';
+    end if;
+    select * into v_author from public.users where id = p_message.user_id;
+    return public.chat_change_json(
+        true, p_conversation.audience_version, public.chat_message_json(p_message, v_author, p_member),
+        json_build_array(json_build_object(
+            'event', 'reaction',
+            'payload', json_build_object(
+                'message_id', p_message.id, 'conversation_id', p_message.conversation_id, 'seq', p_message.seq,
+                'version', p_message.version, 'emoji', p_emoji, 'user_id', p_member.user_id, 'added', p_added,
+                'count', v_count
+            ),
+            'burst', public.chat_message_json(p_message, v_author, null), 'root_seq', public.chat_root_seq(p_message)
+        ))
+    );
+end $$;
+
+-- The reactions of a message with those of one emoji counted anew: in their place, or last where they are the first.
+create or replace function public.chat_summed_reactions(p_message public.messages, p_emoji text, p_count integer) returns jsonb
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_sum jsonb := case when p_count > 0 then jsonb_build_object('emoji', p_emoji, 'count', p_count, 'user_ids', (
+        select jsonb_agg(user_id order by created_at, user_id) from (
+            select user_id, created_at from public.chat_reactions
+            where message_id = p_message.id and emoji = p_emoji order by created_at, user_id limit 20
+        ) as first
+    )) end;
+begin
+    if p_count = 1 and not exists (
+        select from jsonb_array_elements(p_message.reactions) as reaction where reaction ->> 'emoji' = p_emoji
+    ) then
+        return coalesce(p_message.reactions, '[]') || v_sum;
+    end if;
+    return (
+        select jsonb_agg(case when reaction ->> 'emoji' = p_emoji then v_sum else reaction end order by place)
+        from jsonb_array_elements(p_message.reactions) with ordinality as each (reaction, place)
+        where reaction ->> 'emoji' <> p_emoji or v_sum is not null
+    );
+end $$;
+
+-- Who reacted, the newest first: with one emoji, or with any where p_emoji is null; then a page of each kind is looked at.
+create or replace function public.chat_list_reactions(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_emoji text, p_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_seen record;
+    v_row record;
+    v_items json[] := '{}';
+    v_last json;
+    v_next json;
+begin
+    select * into v_seen from public.chat_see_message(p_message_id, p_user_id, p_issued_at);
+    for v_row in
+        select found.*, a.author
+        from (
+            select r.* from jsonb_array_elements((v_seen.message).reactions) as kind (reaction)
+            cross join lateral (
+                select * from public.chat_reactions
+                where message_id = p_message_id and emoji = kind.reaction ->> 'emoji' and (created_at, user_id) < (
+                    coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+                )
+                order by created_at desc, user_id desc limit p_limit + 1
+            ) as r
+            where p_emoji is null or kind.reaction ->> 'emoji' = p_emoji
+            order by r.created_at desc, r.user_id desc limit p_limit + 1
+        ) as found
+        cross join lateral (select u as author from public.users as u where u.id = found.user_id limit 1) as a
+        order by found.created_at desc, found.user_id desc
+    loop
+        if cardinality(v_items) = p_limit then
+            v_next := v_last;
+            exit;
+        end if;
+        v_items := v_items || json_build_object(
+            'emoji', v_row.emoji, 'user_id', v_row.user_id, 'users', public.chat_author_json(v_row.author),
+            'created_at', public.chat_time(v_row.created_at)
+        );
+        v_last := json_build_object('at', public.chat_time(v_row.created_at), 'id', v_row.user_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
 -- receipts ----------------------------------------------------------------------------------------------------------
 
 create or replace function public.chat_receipt_json(p_member public.user_conversation) returns json
@@ -1945,55 +3585,125 @@ as $$
     )
 $$;
 
--- p_receipt: `{read_seq, delivered_seq}`, each may be null. Pointers only move forward, and never beyond the newest
--- message; what is read has been delivered. It is announced when one has moved.
+-- p_receipt: `{read_seq, delivered_seq, unread_from}`, each may be null. Pointers move forward, and never beyond the newest
+-- message; what is read has been delivered. `unread_from` alone moves the read pointer back, before that message. It is
+-- announced when one has moved: to the user's own devices alone when it moved back, and when the user shares no receipts.
 create or replace function public.chat_update_receipt(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_receipt jsonb
 ) returns json
 language plpgsql security definer set search_path = ''
 as $$
 declare
-    v_conversation public.conversations;
+    v_user public.users;
     v_member public.user_conversation;
-    v_read bigint;
-    v_delivered bigint;
-    v_read_system bigint;
-    v_moved boolean;
+    v_conversation public.conversations;
+    v_before public.user_conversation;
+    v_own_alone boolean;
 begin
-    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_before := public.chat_get_member(p_conversation_id, p_user_id);
     select * into v_conversation from public.conversations where id = p_conversation_id;
-    -- `least` alone takes a null for no bound at all
-    v_read := least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq);
-    v_delivered := greatest(least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq), v_read);
-    if v_conversation.system_count > 0 then
-        select system_count into v_read_system from public.messages
-        where conversation_id = p_conversation_id and seq = v_read;
+    if p_receipt ->> 'unread_from' is null then
+        v_member := public.chat_move_pointers(
+            v_conversation, v_before,
+            -- `least` alone takes a null for no bound at all
+            least(coalesce((p_receipt ->> 'read_seq')::bigint, 0), v_conversation.last_seq),
+            least(coalesce((p_receipt ->> 'delivered_seq')::bigint, 0), v_conversation.last_seq)
+        );
+    else
+        v_member := public.chat_mark_unread(v_conversation, v_before, (p_receipt ->> 'unread_from')::bigint);
     end if;
-    update public.user_conversation
-    set last_read_seq = greatest(last_read_seq, v_read), last_delivered_seq = greatest(last_delivered_seq, v_delivered),
-        read_system_count = greatest(read_system_count, v_read_system)
-    where conversation_id = p_conversation_id and user_id = p_user_id
-      and (last_read_seq < v_read or last_delivered_seq < v_delivered)
-    returning * into v_member;
-    v_moved := found;
-    if not v_moved then
-        select * into v_member from public.user_conversation
-        where conversation_id = p_conversation_id and user_id = p_user_id;
-        if not found then  -- removed in this moment
-            raise exception using errcode = 'PT404', message = 'conversation_not_found';
-        end if;
+    if v_member.id is null then  -- nothing moved
+        v_member := public.chat_get_member(p_conversation_id, p_user_id);  -- or removed in this moment
+        return public.chat_change_json(false, v_conversation.audience_version, public.chat_receipt_json(v_member));
     end if;
-    return public.chat_change_json(v_moved, v_conversation.audience_version, public.chat_receipt_json(v_member));
+    v_own_alone := p_receipt ->> 'unread_from' is not null or not v_user.share_receipts;
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_receipt_json(v_member),
+        json_build_array(public.chat_merge(
+            json_build_object(
+                'event', 'receipt', 'payload', public.chat_receipt_json(v_member),
+                'age', array[v_member.marked_unread, v_member.last_read_seq, v_member.last_delivered_seq]
+            ),
+            case when v_own_alone then json_build_object('user_ids', array[p_user_id]) else '{"skips": "socket"}' end
+        ))
+    );
 end $$;
 
+-- Returns the member if a pointer has moved, else null.
+create or replace function public.chat_move_pointers(
+    p_conversation public.conversations, p_member public.user_conversation, p_read bigint, p_delivered bigint
+) returns public.user_conversation
+language plpgsql set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    update public.user_conversation
+    set last_read_seq = greatest(last_read_seq, p_read),
+        last_delivered_seq = greatest(last_delivered_seq, p_delivered, p_read),
+        read_system_count = case
+            when last_read_seq < p_read then public.chat_count_system(p_conversation, p_read) else read_system_count
+        end
+    where id = p_member.id and (last_read_seq < p_read or last_delivered_seq < greatest(p_delivered, p_read))
+    returning * into v_member;
+    return v_member;
+end $$;
+
+create or replace function public.chat_mark_unread(
+    p_conversation public.conversations, p_member public.user_conversation, p_from bigint
+) returns public.user_conversation
+language plpgsql set search_path = ''
+as $$
+declare
+    -- never back to what does not exist for the member
+    v_read bigint := greatest(p_from, public.chat_first_seq(p_conversation, p_member)) - 1;
+    v_member public.user_conversation;
+begin
+    update public.user_conversation
+    set last_read_seq = v_read, read_system_count = public.chat_count_system(p_conversation, v_read),
+        marked_unread = marked_unread + 1
+    where id = p_member.id and last_read_seq > v_read
+    returning * into v_member;
+    return v_member;
+end $$;
+
+-- How many of the messages up to a number are of type system; the message of that number may be gone.
+create or replace function public.chat_count_system(p_conversation public.conversations, p_seq bigint) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_conversation.system_count = 0 then
+        return 0;
+    end if;
+    return coalesce(
+        (select system_count from public.messages where conversation_id = p_conversation.id and seq = p_seq),
+        (
+            select system_count - (type = 'system')::integer from public.messages
+            where conversation_id = p_conversation.id and seq > p_seq order by seq limit 1
+        ),
+        p_conversation.system_count
+    );
+end $$;
+
+-- Who shares no receipts sees no others', and is seen by nobody.
 create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
+declare
+    v_user public.users;
+    v_member public.user_conversation;
 begin
-    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_member := public.chat_get_member(p_conversation_id, p_user_id);
+    if not v_user.share_receipts then
+        return json_build_array(public.chat_receipt_json(v_member));
+    end if;
     return (
         select json_agg(public.chat_receipt_json(m) order by m.user_id)
-        from public.user_conversation as m where m.conversation_id = p_conversation_id
+        from public.user_conversation as m
+        where m.conversation_id = p_conversation_id
+          and (select share_receipts from public.users where id = m.user_id)
     );
 end $$;
 
@@ -2005,10 +3715,241 @@ begin
     return (
         select json_build_object(
             'total', coalesce(sum(public.chat_unread_count(c, m)), 0),
+            'total_unmuted', coalesce(
+                sum(public.chat_unread_count(c, m)) filter (where coalesce(m.muted_until, '-infinity') <= now()), 0
+            ),
             'conversations', coalesce(json_object_agg(c.id, public.chat_unread_count(c, m)), '{}')
         )
         from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
         where m.user_id = p_user_id and public.chat_unread_count(c, m) > 0
+    );
+end $$;
+
+
+-- scheduled ---------------------------------------------------------------------------------------------------------
+
+-- A message to send later: a row with its draft, and a job that names the row and its time. Another time is another job;
+-- one whose time is not the row's any longer does nothing. The clock of the database decides.
+
+create or replace function public.chat_scheduled_json(p_scheduled public.chat_scheduled) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_scheduled.id, 'conversation_id', p_scheduled.conversation_id, 'user_id', p_scheduled.user_id,
+        'message', coalesce(p_scheduled.draft ->> 'message', ''), 'client_id', p_scheduled.draft -> 'client_id',
+        'reply_to', p_scheduled.draft -> 'reply_to', 'thread_id', p_scheduled.draft -> 'thread_id',
+        'mentions', coalesce(nullif(p_scheduled.draft -> 'mentions', 'null'), '[]'),
+        'attachments', coalesce(nullif(p_scheduled.draft -> 'attachments', 'null'), '[]'),
+        'custom', coalesce(nullif(p_scheduled.draft -> 'custom', 'null'), '{}'),
+        'send_at', public.chat_time(p_scheduled.send_at), 'created_at', public.chat_time(p_scheduled.created_at),
+        'failed', p_scheduled.failed
+    )
+$$;
+
+-- Raises 422 for a time that is past, or more than a year ahead.
+create or replace function public.chat_check_send_at(p_send_at timestamptz) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_send_at not between clock_timestamp() and clock_timestamp() + interval '1 year' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"send_at": ["Must be a time to come, within a year."]}';
+    end if;
+end $$;
+
+-- Raises 404 for messages that a draft answers and its sender cannot see.
+create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    if p_draft ->> 'reply_to' is not null then
+        perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, p_member);
+    end if;
+    if p_draft ->> 'thread_id' is not null then
+        perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
+    end if;
+end $$;
+
+create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$
+    select public.chat_add_job(
+        'send_scheduled',
+        jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
+                           'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
+        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+    )
+$$;
+
+-- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
+create or replace function public.chat_schedule_message(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_scheduled public.chat_scheduled;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+    if found then
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_check_send_at(p_send_at);
+    perform public.chat_check_draft(p_draft, v_member);
+    if (select count(*) from public.chat_scheduled where user_id = p_user_id) >= 1000 then
+        raise exception using errcode = 'PT409', message = 'too_many_scheduled';
+    end if;
+    insert into public.chat_scheduled (conversation_id, user_id, draft, send_at)
+    values (p_conversation_id, p_user_id, p_draft, p_send_at)
+    on conflict (user_id, conversation_id, (draft ->> 'client_id')) do nothing
+    returning * into v_scheduled;
+    if not found then  -- scheduled by the same request, sent twice, in this moment
+        select * into v_scheduled from public.chat_scheduled
+        where user_id = p_user_id and conversation_id = p_conversation_id and draft ->> 'client_id' = p_draft ->> 'client_id';
+        return public.chat_scheduled_json(v_scheduled);
+    end if;
+    perform public.chat_add_send_job(v_scheduled);
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- A page of what the user has scheduled, the soonest first; p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row public.chat_scheduled;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select * from public.chat_scheduled
+        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        order by send_at, id limit p_limit + 1
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_scheduled_json(v_row);
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.send_at), 'id', v_row.id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+-- The user's own scheduled message, locked: what is being sent at this moment is gone once it has been.
+create or replace function public.chat_lock_scheduled(
+    p_scheduled_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.chat_scheduled
+language plpgsql set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_scheduled from public.chat_scheduled where id = p_scheduled_id and user_id = p_user_id for update;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'scheduled_not_found';
+    end if;
+    return v_scheduled;
+end $$;
+
+-- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
+-- only at another time.
+create or replace function public.chat_update_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid, p_changes jsonb, p_send_at timestamptz
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    if p_send_at is not null then
+        perform public.chat_check_send_at(p_send_at);
+    end if;
+    perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
+    update public.chat_scheduled
+    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+        failed = case when p_send_at is null then failed end
+    where id = p_scheduled_id returning * into v_scheduled;
+    if p_send_at is not null then
+        perform public.chat_add_send_job(v_scheduled);
+    end if;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+create or replace function public.chat_delete_scheduled(
+    p_user_id uuid, p_issued_at double precision, p_scheduled_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
+begin
+    delete from public.chat_scheduled where id = p_scheduled_id;
+    return public.chat_scheduled_json(v_scheduled);
+end $$;
+
+-- Send a scheduled message, whose time was p_send_at: as its sender would at this moment, once, and everyone's sessions hear
+-- of it. What forbids it is told to the sender, who keeps the draft; where slow mode does, it is sent later.
+-- Nothing happens when it is gone, or its time has changed.
+create or replace function public.chat_send_scheduled(p_scheduled_id uuid, p_send_at timestamptz) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_scheduled public.chat_scheduled;
+    v_change json;
+    v_code text;
+    v_hint text;
+begin
+    select * into v_scheduled from public.chat_scheduled
+    where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
+    if not found then
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    begin
+        v_change := public.chat_send_message(
+            v_scheduled.user_id, null, v_scheduled.conversation_id,
+            v_scheduled.draft || jsonb_build_object('client_id', coalesce(v_scheduled.draft ->> 'client_id', v_scheduled.id::text))
+        );
+        delete from public.chat_scheduled where id = p_scheduled_id;
+        return public.chat_change_json(
+            (v_change ->> 'announce')::boolean, (v_change ->> 'audience_version')::bigint, v_change -> 'result',
+            json_build_array(json_build_object(
+                'event', 'message', 'skips', 'nobody',
+                'payload', coalesce(v_change #> '{events,0,payload}', v_change -> 'result')
+            ))
+        );
+    exception when others then
+        if sqlstate not like 'PT%' then
+            raise;
+        end if;
+        get stacked diagnostics v_code = message_text, v_hint = pg_exception_hint;
+    end;
+    if v_code = 'slow_mode' then
+        update public.chat_scheduled set send_at = clock_timestamp() + make_interval(secs => v_hint::integer)
+        where id = p_scheduled_id returning * into v_scheduled;
+        perform public.chat_add_send_job(v_scheduled);
+        return public.chat_change_json(false, 0, '{}');
+    end if;
+    update public.chat_scheduled set failed = v_code where id = p_scheduled_id;
+    return public.chat_change_json(
+        true, (select audience_version from public.conversations where id = v_scheduled.conversation_id), '{}',
+        json_build_array(json_build_object(
+            'event', 'scheduledFailed', 'user_ids', json_build_array(v_scheduled.user_id),
+            'payload', json_build_object(
+                'id', v_scheduled.id, 'conversation_id', v_scheduled.conversation_id, 'code', v_code
+            )
+        ))
     );
 end $$;
 
@@ -2045,6 +3986,96 @@ language sql immutable
 as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
 $$;
+
+-- The same where events differ from the result, or are several: `[{event, payload, …}]`, see `Announcement`.
+create or replace function public.chat_change_json(
+    p_announce boolean, p_audience_version bigint, p_result json, p_events json
+) returns json
+language sql immutable
+as $$
+    select json_build_object(
+        'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
+    )
+$$;
+
+
+-- search ------------------------------------------------------------------------------------------------------------
+
+-- What a query asks for. `words`: all of them, the last one as the beginning of a word. `indexed`: what of it the index is
+-- asked, null where it would read too much. `needles`: what the text in lower case holds. `pattern`: what is marked.
+create or replace function public.chat_parse_search(
+    p_query text, out words tsquery, out indexed tsquery, out needles text[], out pattern text
+)
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_runs text[] := array(
+        select run[1] from regexp_matches(lower(p_query), '(' || public.chat_unspaced() || '+)', 'g') as run
+    );
+begin
+    -- A beginning of one or two letters is that of a thousand words.
+    select string_agg(term, ' & ' order by place)::tsquery,
+           string_agg(term, ' & ' order by place) filter (where is_whole or length(lexeme) > 2)::tsquery,
+           array_agg(lexeme) filter (where not is_unspaced) || v_runs,
+           concat_ws('|', string_agg(
+               '\m' || lexeme || case when is_whole then '\M' else '\w*' end, '|'
+           ) filter (where not is_unspaced), nullif(array_to_string(v_runs, '|'), ''))
+    into words, indexed, needles, pattern
+    from (
+        select lexeme, place, is_unspaced, is_whole, quote_literal(lexeme) || case when is_whole then '' else ':*' end as term
+        from (
+            select each.lexeme, each.place, each.is_unspaced, each.is_unspaced or each.place < max(each.place) over () as is_whole
+            from (
+                select lexeme, positions[cardinality(positions)] as place, lexeme ~ public.chat_unspaced() as is_unspaced
+                from unnest(public.chat_search_vector(p_query))
+            ) as each
+        ) as told
+    ) as terms;
+    if words is null then  -- signs alone: no index knows them
+        needles := array[lower(btrim(p_query))];
+        pattern := regexp_replace(btrim(p_query), '([^[:alnum:]\s])', '\\\1', 'g');
+    end if;
+end $$;
+
+-- Whether a text fits a query: first what costs least.
+create or replace function public.chat_is_hit(p_text text, p_needles text[], p_words tsquery) returns boolean
+language plpgsql immutable cost 100
+as $$
+declare
+    v_text text := lower(p_text);
+    v_needle text;
+begin
+    foreach v_needle in array p_needles loop
+        if strpos(v_text, v_needle) = 0 then
+            return false;
+        end if;
+    end loop;
+    return coalesce(public.chat_search_vector(p_text) @@ p_words, true);
+end $$;
+
+-- A text with the hits in <mark>, everything else escaped for HTML; of a long text 300 characters around the first hit.
+create or replace function public.chat_highlight(p_text text, p_pattern text) returns text
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_text text := translate(p_text, E'\x01\x02', '');
+    v_at integer := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    v_start integer := 1;
+begin
+    if v_at = 0 then  -- the database does not know the letters of this script: then no bounds of words
+        p_pattern := regexp_replace(p_pattern, '\\([mM]|w\*)', '', 'g');
+        v_at := regexp_instr(v_text, p_pattern, 1, 1, 0, 'i');
+    end if;
+    if length(v_text) > 300 then
+        v_start := greatest(least(v_at - 100, length(v_text) - 299), 1);
+    end if;
+    v_text := case when v_start > 1 then '…' else '' end || substr(v_text, v_start, 300)
+              || case when v_start + 300 <= length(v_text) then '…' else '' end;
+    v_text := regexp_replace(v_text, '(' || p_pattern || ')', E'\x01\\1\x02', 'gi');
+    v_text := replace(replace(replace(replace(replace(
+        v_text, '&', '&amp;'), '<', '&lt;'), '>', '&gt;'), '"', '&quot;'), '''', '&#39;');
+    return replace(replace(v_text, E'\x01', '<mark>'), E'\x02', '</mark>');
+end $$;
 
 
 -- send_batches ------------------------------------------------------------------------------------------------------
@@ -2166,13 +4197,37 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
     v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
     v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
-    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+    return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
+end $$;
+
+-- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+    v_message json := p_change -> 'result';
+begin
+    if v_named is not null then
+        v_named := array(
+            select id from unnest(v_named) as id
+            where not (v_message -> 'mentions')::jsonb ? id::text order by id
+        );
+    end if;
+    if coalesce(cardinality(v_named), 0) = 0 then
+        return p_change;
+    end if;
+    return public.chat_change_json(
+        (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
+        public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
+        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+    );
 end $$;
 
 -- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
@@ -2237,10 +4292,7 @@ begin
         perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
     end if;
     if p_draft ->> 'thread_id' is not null then
-        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
-        if v_root.thread_id is not null then  -- a reply: its thread is meant
-            v_root := public.chat_find_message(v_root.thread_id, v_member);
-        end if;
+        v_root := public.chat_find_root((p_draft ->> 'thread_id')::uuid, v_member);
     end if;
     insert into public.messages (
         conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
@@ -2253,11 +4305,11 @@ begin
     )
     returning * into v_message;
     if v_root.id is not null then
-        update public.messages
-        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
-        where id = v_root.id;
+        perform public.chat_add_reply(v_root, v_message);
     end if;
-    perform public.chat_note_mentions(v_message);
+    if v_message.mentions is not null then
+        perform public.chat_note_mentions(v_message);
+    end if;
     return v_message;
 end $$;
 
@@ -2280,19 +4332,6 @@ as $$
         )
     )
 $$;
-
--- What a thread's root says of its replies; null when the root is gone.
-create or replace function public.chat_thread_json(p_thread_id uuid) returns json
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return (
-        select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
-        )
-        from public.messages where id = p_thread_id
-    );
-end $$;
 
 create or replace function public.chat_repeated_send_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations
@@ -2520,6 +4559,279 @@ begin
 end $$;
 
 
+-- thread_lists ------------------------------------------------------------------------------------------------------
+
+-- A page of the replies in the thread of a message, oldest first: before or after a number, or the newest. It ends early
+-- after two mebibytes. The numbers of replies have gaps: pages go by the index.
+create or replace function public.chat_list_replies(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_limit integer, p_before_seq bigint, p_after_seq bigint
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_forward boolean := p_after_seq is not null;
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_first bigint;
+    v_last bigint;
+    v_more boolean := false;
+begin
+    for v_row in
+        select r.reply, r.seq, a.author from (
+            (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where v_forward and m.thread_id = v_root.id and m.seq > p_after_seq
+                order by m.seq limit p_limit + 1
+            ) union all (
+                select m as reply, m.seq, m.user_id from public.messages as m
+                where not v_forward and m.thread_id = v_root.id and m.seq < coalesce(p_before_seq, 9223372036854775807)
+                order by m.seq desc limit p_limit + 1
+            )
+        ) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by case when v_forward then r.seq else -r.seq end
+    loop
+        v_more := cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes();
+        exit when v_more;
+        v_item := public.chat_message_json(v_row.reply, v_row.author, v_member);
+        v_items := case when v_forward then v_items || v_item else v_item || v_items end;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_first := least(v_first, v_row.seq);
+        v_last := greatest(v_last, v_row.seq);
+    end loop;
+    v_first := coalesce(v_first, p_after_seq + 1);
+    v_last := coalesce(v_last, greatest(p_before_seq - 1, 0));
+    return json_build_object(
+        'info', json_build_object(
+            'first_seq', v_first, 'last_seq', v_last,
+            'has_more_before', case when v_forward then coalesce(
+                v_first > (select min(seq) from public.messages where thread_id = v_root.id), false
+            ) else v_more end,
+            'has_more_after', case when v_forward then v_more else coalesce(
+                v_last < (select max(seq) from public.messages where thread_id = v_root.id), false
+            ) end
+        ),
+        'items', array_to_json(v_items)
+    );
+end $$;
+
+-- A page of the threads that the user follows, the one with the latest reply first: each its root, with what is the
+-- user's own in it. p_before_at and p_before_id are the cursor.
+create or replace function public.chat_list_threads(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_row record;
+    v_item json;
+    v_items json[] := '{}';
+    v_bytes bigint := 0;
+    v_last json;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    for v_row in
+        select r.root, a.author, found.member, found.active_at, found.thread_id, found.following, found.last_read_seq
+        from (
+            select t.thread_id, t.following, t.last_read_seq, u.member, m.active_at
+            from public.chat_thread_members as t
+            cross join lateral (
+                select u as member, u.history_from from public.user_conversation as u
+                where u.conversation_id = t.conversation_id and u.user_id = p_user_id limit 1
+            ) as u
+            cross join lateral (
+                select coalesce(m.last_reply_at, m.created_at) as active_at from public.messages as m
+                where m.id = t.thread_id and m.seq >= u.history_from limit 1
+            ) as m
+            where t.user_id = p_user_id and t.following
+              and (p_before_at is null or (m.active_at, t.thread_id) < (p_before_at, p_before_id))
+            order by m.active_at desc, t.thread_id desc
+            limit p_limit + 1
+        ) as found
+        cross join lateral (select m as root, m.user_id from public.messages as m where m.id = found.thread_id limit 1) as r
+        cross join lateral (select u as author from public.users as u where u.id = r.user_id limit 1) as a
+        order by found.active_at desc, found.thread_id desc
+    loop
+        if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
+            v_next := v_last;
+            exit;
+        end if;
+        v_item := public.chat_merge(
+            public.chat_message_json(v_row.root, v_row.author, v_row.member),
+            public.chat_own_thread_json(v_row.following, v_row.thread_id, v_row.last_read_seq)
+        );
+        v_items := v_items || v_item;
+        v_bytes := v_bytes + octet_length(v_item::text);
+        v_last := json_build_object('at', public.chat_time(v_row.active_at), 'id', v_row.thread_id);
+    end loop;
+    return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- threads -----------------------------------------------------------------------------------------------------------
+
+-- A thread is a message, its root, and the replies to it. Whoever starts one, writes in it or is mentioned in it follows it,
+-- until they choose not to.
+
+-- What a thread's root says of its replies; null when the root is gone.
+create or replace function public.chat_thread_json(p_thread_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'id', id, 'seq', seq, 'reply_count', reply_count,
+            'last_reply_at', case when deleted_at is null then public.chat_time(last_reply_at) end
+        )
+        from public.messages where id = p_thread_id
+    );
+end $$;
+
+-- The root of the thread that a message belongs to, or begins. Raises 404 message_not_found.
+create or replace function public.chat_find_root(p_message_id uuid, p_member public.user_conversation) returns public.messages
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_message public.messages := public.chat_find_message(p_message_id, p_member);
+begin
+    if v_message.thread_id is null then
+        return v_message;
+    end if;
+    return public.chat_find_message(v_message.thread_id, p_member);
+end $$;
+
+-- The acting user as a member of the conversation of a message. One that the user cannot see is not told from one that
+-- does not exist: 404 message_not_found.
+create or replace function public.chat_thread_reader(
+    p_message_id uuid, p_user_id uuid, p_issued_at double precision
+) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select u.* into v_member
+    from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+    where m.id = p_message_id and u.user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'message_not_found';
+    end if;
+    return v_member;
+end $$;
+
+-- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- several of these rows.
+create or replace function public.chat_draw_into_thread(
+    p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
+) returns void
+language sql
+as $$
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    on conflict (thread_id, user_id) do update set following = true where t.following is null
+$$;
+
+-- Count a new reply at its root, which gets the version of the reply, in a locked conversation. The sender follows the
+-- thread and has read it; with the first reply so does the root's author, with those whom the root mentions.
+create or replace function public.chat_add_reply(p_root public.messages, p_reply public.messages) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    update public.messages
+    set reply_count = reply_count + 1, last_reply_at = p_reply.created_at, version = p_reply.version
+    where id = p_root.id;
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (p_root.id, p_reply.user_id, p_reply.conversation_id, true, p_reply.seq)
+    on conflict (thread_id, user_id) do update set following = true, last_read_seq = excluded.last_read_seq;
+    if p_root.reply_count = 0 then
+        perform public.chat_draw_into_thread(p_root.id, p_root.conversation_id, array(
+            select p_root.user_id union select user_id from public.chat_mentions where message_id = p_root.id
+        ), p_reply.seq - 1);
+    end if;
+end $$;
+
+-- The replies of a thread that a member has not read; 100 stands for more.
+create or replace function public.chat_count_unread_replies(p_thread_id uuid, p_read_seq bigint) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select count(*) from (
+            select from public.messages where thread_id = p_thread_id and seq > p_read_seq and deleted_at is null limit 100
+        ) as unread
+    );
+end $$;
+
+-- What is a member's own in a thread.
+create or replace function public.chat_own_thread_json(p_following boolean, p_thread_id uuid, p_read_seq bigint) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'unread_count', public.chat_count_unread_replies(p_thread_id, p_read_seq), 'last_read_seq', p_read_seq,
+        'following', coalesce(p_following, false)
+    )
+$$;
+
+create or replace function public.chat_thread_member_json(p_member public.chat_thread_members) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        json_build_object('thread_id', p_member.thread_id, 'conversation_id', p_member.conversation_id),
+        public.chat_own_thread_json(p_member.following, p_member.thread_id, p_member.last_read_seq)
+    )
+$$;
+
+-- Move the user's pointer in a thread forward, never beyond its newest reply.
+create or replace function public.chat_read_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_read_seq bigint
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_reader public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, least(p_read_seq, public.chat_newest_reply(v_root.id)))
+    on conflict (thread_id, user_id) do update set last_read_seq = greatest(t.last_read_seq, excluded.last_read_seq)
+    returning * into v_reader;
+    return public.chat_thread_member_json(v_reader);
+end $$;
+
+-- The number of the newest reply of a thread, 0 without one.
+create or replace function public.chat_newest_reply(p_thread_id uuid) returns bigint
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return coalesce((select max(seq) from public.messages where thread_id = p_thread_id), 0);
+end $$;
+
+-- Follow a thread, or no longer. Who begins to follow one that they never read has read it.
+create or replace function public.chat_follow_thread(
+    p_user_id uuid, p_issued_at double precision, p_message_id uuid, p_following boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_thread_reader(p_message_id, p_user_id, p_issued_at);
+    v_root public.messages := public.chat_find_root(p_message_id, v_member);
+    v_follower public.chat_thread_members;
+begin
+    insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
+    values (v_root.id, p_user_id, v_root.conversation_id, p_following, public.chat_newest_reply(v_root.id))
+    on conflict (thread_id, user_id) do update set following = p_following
+    returning * into v_follower;
+    return public.chat_thread_member_json(v_follower);
+end $$;
+
+
 -- tokens ------------------------------------------------------------------------------------------------------------
 
 create or replace function public.chat_revoke_tokens(p_user_id uuid, p_issued_at double precision) returns json
@@ -2539,7 +4851,7 @@ create or replace function public.chat_list_revocations(p_seconds double precisi
 language sql stable security definer set search_path = ''
 as $$
     select coalesce(json_agg(json_build_object(
-        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
+        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from), 'is_erased', erased_at is not null
     )), '[]')
     from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
 $$;
@@ -2553,6 +4865,22 @@ as $$
     select json_build_object(
         'id', p_user.id, 'username', p_user.username, 'created_at', public.chat_time(p_user.created_at),
         'avatar_url', p_user.avatar_url
+    )
+$$;
+
+-- A profile as everyone sees it, or with p_is_own as the person does.
+create or replace function public.chat_profile_json(p_user public.users, p_is_own boolean) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_user_json(p_user),
+        case
+            when p_is_own then json_build_object(
+                'about', p_user.about, 'custom', p_user.custom,
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+            )
+            else json_build_object('about', p_user.about, 'custom', p_user.custom)
+        end
     )
 $$;
 
@@ -2592,20 +4920,106 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names. `coalesce`:
--- without statistics the planner takes `is null` for rare, and would sort all that match.
+-- Raises 404 user_not_found for nobody, and for who was erased.
+create or replace function public.chat_get_profile(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    return public.chat_profile_json(public.chat_require_user(p_target_id, null), p_user_id = p_target_id);
+end $$;
+
+-- Raises 403 not_allowed for who changes somebody else.
+create or replace function public.chat_require_self(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    perform public.chat_require_user(p_target_id, null);
+    if p_user_id <> p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the user may do this.';
+    end if;
+end $$;
+
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
+create or replace function public.chat_update_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_before public.users;
+    v_after public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    select * into v_before from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- erased while this waited
+    update public.users
+    set username = coalesce(p_changes ->> 'username', username),
+        avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
+        about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
+        custom = case when p_changes ? 'custom' then public.chat_merge_custom(custom, p_changes -> 'custom') else custom end,
+        share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
+        share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
+    where id = p_target_id
+    returning * into v_after;
+    return json_build_object(
+        'profile', public.chat_profile_json(v_after, true),
+        'public', case
+            when (v_before.username, v_before.avatar_url, v_before.about, v_before.custom)
+                 is distinct from (v_after.username, v_after.avatar_url, v_after.about, v_after.custom)
+            then public.chat_profile_json(v_after, false)
+        end
+    );
+end $$;
+
+-- Those of some users, `{user_ids}`, who share a conversation with a user.
+create or replace function public.chat_list_contacts(p_user_id uuid, p_among jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from public.chat_contacts(
+            p_user_id, array(select value::uuid from jsonb_array_elements_text(p_among -> 'user_ids'))
+        ) as id
+    );
+end $$;
+
+create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        with own as materialized (
+            select conversation_id from public.user_conversation where user_id = p_user_id
+        ), theirs as materialized (
+            select user_id, conversation_id from public.user_conversation
+            where user_id = any(p_among) and user_id <> p_user_id
+        )
+        select distinct theirs.user_id from theirs join own using (conversation_id);
+end $$;
+
+-- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
+-- frequent one in the order of names. `coalesce`: without statistics the planner takes `is null` for rare, and would sort all
+-- that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+    v_hidden uuid[] := public.chat_blocked_with(p_user_id) || p_user_id;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
             from (
-                select * from public.users where id <> p_user_id and coalesce(erased_at is null, true)
+                select * from public.users where id <> all(v_hidden) and coalesce(erased_at is null, true)
                 order by username, id limit 50
             ) as u
         );
@@ -2614,7 +5028,7 @@ begin
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
             select * from public.users
-            where username ilike v_pattern and id <> p_user_id and coalesce(erased_at is null, true)
+            where username ilike v_pattern and id <> all(v_hidden) and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );
@@ -2667,7 +5081,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '16c6705b0f01f790', oldest_code = 1;
+update public.chat_schema set functions_hash = '44c0d22324f13f07', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -12,7 +12,25 @@ from werkzeug.routing import BaseConverter
 
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
-from .api import conversations, documents, health, hooks, messages, pages, receipts, sync, tokens, users
+from .api import (
+    blocks,
+    conversations,
+    documents,
+    edits,
+    health,
+    hooks,
+    messages,
+    pages,
+    pins,
+    reactions,
+    receipts,
+    scheduled,
+    search,
+    sync,
+    threads,
+    tokens,
+    users,
+)
 from .api.answers import HEADERS
 from .api.openapi import Api
 from .auth.origins import OriginCheck, Origins
@@ -22,7 +40,10 @@ from .extensions import socketio
 from .limits import Limits
 from .policy import budget, public, raises
 from .realtime.audience import Audiences
+from .realtime.presence import Presence
+from .realtime.privacy import Privacies
 from .realtime.sessions import Sessions
+from .realtime.typing import Typing
 from .storage import Storage, open_storage
 
 MAX_BODY = 1024 * 1024
@@ -50,7 +71,10 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["gate"] = new_gate(config.storage_timeout)
     app.extensions["audiences"] = Audiences()
     app.extensions["readiness"] = health.Readiness()
-    app.extensions["sessions"] = Sessions(config.max_sessions_per_user)
+    app.extensions["privacies"] = Privacies()
+    typing, presence = Typing(), Presence()
+    app.extensions.update(typing=typing, presence=presence)
+    app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
     app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
     hooks.init_app(app)
@@ -67,7 +91,22 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
 
 def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
-    for module in (pages, documents, health, users, tokens, conversations, messages, receipts, sync):
+    nouns = (
+        users,
+        blocks,
+        tokens,
+        conversations,
+        messages,
+        edits,
+        reactions,
+        pins,
+        threads,
+        scheduled,
+        search,
+        receipts,
+        sync,
+    )
+    for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
     app.extensions["openapi"] = json.dumps(api.spec.to_dict())
     app.extensions["asyncapi"] = json.dumps(sockets.document(config))

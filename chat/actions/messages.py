@@ -3,12 +3,20 @@
 from typing import Any
 
 from ..auth import Caller
+from ..realtime.typing import typing
+from . import scheduled
 from .changes import commit_send
 
 
 def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
-    """Send `{message, client_id}`, announce it, and return the message; a repeated `client_id` gets the first one.
+    """Send `{message, client_id, …}`, announce it, and return the message; a repeated `client_id` gets the first one.
 
-    Raises 404 conversation_not_found, also for a caller who is no member.
+    With `send_at` it is scheduled, and the answer is `{scheduled}`. Raises 404 conversation_not_found, also for a
+    caller who is no member.
     """
-    return commit_send(caller, conversation_id, draft)
+    send_at = draft.pop("send_at", None)
+    if send_at:
+        return {"scheduled": scheduled.create(caller, conversation_id, draft, send_at)}
+    sent = commit_send(caller, conversation_id, draft)
+    typing.stop(conversation_id, caller.user_id)
+    return sent

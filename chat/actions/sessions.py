@@ -21,10 +21,14 @@ def end_expired() -> None:
 
 
 def end_revoked(revocations: list[Revocation]) -> None:
-    """Send `unauthorized` to the sessions whose token was issued before its user's revocation, and disconnect them."""
+    """Send `unauthorized` to the sessions whose token was issued before its user's revocation, and disconnect them.
+
+    Of a user who was erased all sessions end, in open mode too.
+    """
     for revocation in revocations:
         for sid, session in sessions.of_user(revocation["user_id"]):
-            if session.caller.issued_at is not None and session.caller.issued_at < revocation["revoked_at"]:
+            issued_at = session.caller.issued_at
+            if revocation.get("is_erased") or (issued_at is not None and issued_at < revocation["revoked_at"]):
                 _end(sid, Unauthorized("token_invalid", "The token has been revoked."))
 
 

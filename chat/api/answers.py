@@ -11,6 +11,9 @@ from ..storage import Page
 
 JSON = "application/json"
 
+#: What a link to a neighbouring page keeps of the query.
+KEPT = ("user_id", "limit", "message_limit", "q", "conversation_id", "author_id")
+
 #: What each header of an answer says, and an example. Scripts of other origins may read all of them.
 HEADERS = {
     "X-Request-ID": ("The request's `X-Request-ID`, or a new id; it stands in the log.", "0b9f2c1e-8f52-4a55"),
@@ -41,8 +44,23 @@ def answer(result: str | dict[str, Any]) -> Response:
 def answer_page(page: Page, links: dict[str, dict[str, Any] | None]) -> Response:
     """Answer the items of a page with a `Link` for each relation that has a query, relative to this one."""
     response = answer(page.items)
-    kept = {name: value for name, value in request.args.items() if name in ("user_id", "limit", "message_limit")}
+    kept = {name: value for name, value in request.args.items() if name in KEPT}
     for relation, query in links.items():
         if query is not None:
             response.headers.add("Link", f'<{request.path}?{urlencode(kept | query)}>; rel="{relation}"')
+    return response
+
+
+def answer_messages(page: Page) -> Response:
+    """Answer a page of messages, which goes on by their numbers before and after."""
+    info = page.info
+    response = answer_page(
+        page,
+        {
+            "prev": {"before_seq": info["first_seq"]} if info["has_more_before"] else None,
+            "next": {"after_seq": info["last_seq"]} if info["has_more_after"] else None,
+        },
+    )
+    response.headers["X-Has-More-Before"] = str(info["has_more_before"]).lower()
+    response.headers["X-Has-More-After"] = str(info["has_more_after"]).lower()
     return response

@@ -1,15 +1,11 @@
 """Conversations: open, list."""
 
-import base64
-import binascii
 from typing import Any
 
 from flask import Response, current_app
-from marshmallow import ValidationError
 
 from ..actions import conversations
 from ..auth import Caller
-from ..errors import ValidationFailed
 from ..policy import announces, budget
 from ..schemas.conversations import (
     ConversationSchema,
@@ -21,6 +17,7 @@ from ..schemas.fields import Id, Time
 from ..storage import storage
 from .answers import answer, answer_page
 from .blueprint import Blueprint
+from .cursors import make_cursor, parse_cursor
 from .hooks import spend
 
 blueprint = Blueprint("conversations", __name__, description="Open and list conversations, of two people or of many.")
@@ -49,21 +46,8 @@ def list_conversations(caller: Caller, query: dict[str, Any]) -> Response:
 
     The `Link` header leads to the next page.
     """
-    cursor = _parse_cursor(query["before"]) if "before" in query else (None, None)
+    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
     message_limit = query.get("message_limit", current_app.config["CHAT"].conversation_messages)
     page = storage.list_conversations(caller, query["limit"], message_limit, *cursor)
     following = page.info["next"]
-    return answer_page(page, {"next": {"before": _cursor(**following)} if following else None})
-
-
-def _cursor(at: str, id: str) -> str:
-    return base64.urlsafe_b64encode(f"{at} {id}".encode()).decode().rstrip("=")
-
-
-def _parse_cursor(cursor: str) -> tuple[str, str]:
-    """Return the time and id in a cursor. Raises 422 for one that this server did not make."""
-    try:
-        at, id = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode().split(" ")
-        return Time().deserialize(at), Id().deserialize(id)
-    except (binascii.Error, ValueError, ValidationError):
-        raise ValidationFailed({"before": ["Not a cursor of this list."]}) from None
+    return answer_page(page, {"next": {"before": make_cursor(*following.values())} if following else None})

@@ -7,9 +7,9 @@ from flask import Response
 from ..actions import messages
 from ..auth import Caller
 from ..policy import announces, budget, raises
-from ..schemas.messages import ListMessagesSchema, MessageSchema, SendMessageSchema, SentMessageSchema
+from ..schemas.messages import SEND_ANSWER, ListMessagesSchema, MessageSchema, SendMessageSchema
 from ..storage import storage
-from .answers import answer, answer_page
+from .answers import answer, answer_messages
 from .blueprint import Blueprint
 
 blueprint = Blueprint("messages", __name__, description="Send and list messages.")
@@ -40,25 +40,18 @@ def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id:
         query.get("around_seq"),
         query.get("last_message_date"),
     )
-    info = page.info
-    response = answer_page(
-        page,
-        {
-            "prev": {"before_seq": info["first_seq"]} if info["has_more_before"] else None,
-            "next": {"after_seq": info["last_seq"]} if info["has_more_after"] else None,
-        },
-    )
-    response.headers["X-Has-More-Before"] = str(info["has_more_before"]).lower()
-    response.headers["X-Has-More-After"] = str(info["has_more_after"]).lower()
-    return response
+    return answer_messages(page)
 
 
 @blueprint.post("/conversations/<id:conversation_id>/messages/create")
 @blueprint.arguments(SendMessageSchema)
-@blueprint.response(200, SentMessageSchema)
-@raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode")
+@blueprint.response(200, SEND_ANSWER)
+@raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
 @announces("message")
 @budget("send")
 def send_message(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:
-    """Send a message; the other members hear `message`. Repeated with the same `client_id` it is sent once."""
+    """Send a message; the other members hear `message`. Repeated with the same `client_id` it is sent once.
+
+    With `send_at` it is scheduled, and nobody hears of it before.
+    """
     return answer(messages.send(caller, conversation_id, body))

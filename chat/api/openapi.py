@@ -73,8 +73,8 @@ class PolicyPlugin(BasePlugin):
         view, is_open = self._app.view_functions[rule.endpoint], _is_open(self._app)
         for operation in operations.values():
             operation["operationId"] = rule.endpoint.rpartition(".")[2]
-            _describe_policy(operation, view, is_open)
             _describe_request(operation, view)
+            _describe_policy(operation, view, is_open)
             _describe_responses(operation, view, is_open)
 
 
@@ -134,7 +134,7 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
                 content[FORM] = content[JSON]
         else:
             for parameter in operation["parameters"]:
-                if parameter.get("name") in schema.example:
+                if isinstance(parameter, dict) and parameter.get("name") in schema.example:
                     parameter["example"] = schema.example[parameter["name"]]
 
 

@@ -22,7 +22,11 @@ blueprint = Blueprint("receipts", __name__, description="Update and list how far
 @announces("receipt")
 @budget("default")
 def update_receipt(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:
-    """Update how far the caller has received or read; a lower number changes nothing. The others hear `receipt`."""
+    """Update how far the caller has received or read; a lower number changes nothing. The others hear `receipt`.
+
+    `unread_from` marks unread: the one way in which the read pointer moves back. Only the caller's own devices hear
+    of that.
+    """
     return answer(receipts.update(caller, conversation_id, body))
 
 
@@ -32,7 +36,10 @@ def update_receipt(caller: Caller, body: dict[str, Any], conversation_id: str) -
 @raises("conversation_not_found")
 @budget("default")
 def list_receipts(caller: Caller, conversation_id: str) -> Response:
-    """List how far each member has received and read."""
+    """List how far each member has received and read.
+
+    Members who share no receipts are left out; who shares none gets only its own.
+    """
     return answer(storage.list_receipts(caller, conversation_id))
 
 
@@ -41,5 +48,5 @@ def list_receipts(caller: Caller, conversation_id: str) -> Response:
 @blueprint.response(200, UnreadSchema)
 @budget("default")
 def list_unread(caller: Caller) -> Response:
-    """Count the caller's unread messages, in all and in each conversation that has some."""
+    """Count the caller's unread messages: in all, without muted conversations, and by conversation."""
     return answer(storage.list_unread(caller))

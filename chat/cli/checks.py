@@ -13,7 +13,8 @@ import psycopg
 
 from ..config import Config
 from ..errors import ChatError, StartupError, StorageFault
-from ..storage import DeployedSchema, Storage
+from ..storage import Storage
+from ..storage.contract import DeployedSchema
 from ..storage.migrate import deployed_schema
 from ..storage.migrations import migrations
 
@@ -147,7 +148,7 @@ def _check_state(config: Config, storage: Storage) -> Iterator[Finding]:
         yield Finding(
             "warn",
             "connections",
-            f"STORAGE_POOL_SIZE={config.storage_pool_size} is more than half of the database's {found['max_connections']}: "
+            f"STORAGE_POOL_SIZE={config.storage_pool_size} leaves too little of the {found['max_connections']}: "
             "a restart needs them twice",
         )
     dead = [job for job in storage.list_jobs(200)["jobs"] if job["state"] in ("dead", "failing")]

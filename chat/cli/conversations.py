@@ -7,7 +7,8 @@ import click
 import orjson
 
 from ..schemas.fields import parse_id
-from ..storage import FoundConversation, Storage
+from ..storage import Storage
+from ..storage.contract.operators import FoundConversation
 from .output import details, fail, lent_storage, plain, table
 
 #: Conversations, or messages, that are asked for at once.

@@ -8,7 +8,8 @@ from flask import current_app
 
 from ..auth.tokens import Tokens
 from ..schemas.fields import parse_id
-from ..storage import FoundUser, Storage
+from ..storage import Storage
+from ..storage.contract.operators import FoundUser
 from .output import details, fail, lent_storage, plain, table
 
 #: Users that are asked for at once.

@@ -3,9 +3,12 @@
 from flask import Flask
 
 from .connections import CloseUnusedConnections
-from .housekeeping import delete_old_jobs
+from .erasure import erase_user
+from .housekeeping import delete_old_jobs, flush_search
 from .kinds import Job, ProcessJob
+from .presence import update_presence
 from .runner import Runner
+from .scheduled import send_scheduled
 from .sessions import end_expired_sessions, end_revoked_sessions
 
 __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
@@ -13,12 +16,16 @@ __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 #: Rows of the database, each run by one process of all. The names stand in rows: keep them.
 JOBS = [
     Job("delete_old_jobs", delete_old_jobs, idempotent=True, every=3600),
+    Job("flush_search", flush_search, idempotent=True, every=15),
+    Job("send_scheduled", send_scheduled, idempotent=True, attempts=20),
+    Job("erase_user", erase_user, idempotent=True, attempts=20),
 ]
 
 #: What every process does for itself, also while the database is away.
 PROCESS_JOBS = [
     ProcessJob("end_expired_sessions", end_expired_sessions, every=15),
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
+    ProcessJob("update_presence", update_presence, every=1),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
 ]
 

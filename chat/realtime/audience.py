@@ -4,6 +4,7 @@ A conversation's `audience_version` grows with every change of its members, and 
 members are used when they are of that version or a later one, and fetched when not; nothing needs to invalidate them.
 """
 
+import time
 from collections import OrderedDict
 from typing import NamedTuple, cast
 
@@ -14,14 +15,20 @@ from ..storage import storage
 
 #: The largest number of cached ids, of all conversations together; about 20 MB.
 MAX_IDS = 200_000
+#: Seconds for which members count as present ones where no write has said their version.
+RECENT = 15.0
 
 
 class Members(NamedTuple):
-    """The members of a conversation at a version; the first message that exists for those who do not see them all."""
+    """The members of a conversation at a version; the first message that exists for those who do not see them all.
+
+    `fetched_at` is when they were the members, at least (`time.monotonic()`).
+    """
 
     version: int
     user_ids: tuple[str, ...]
     history_from: dict[str, int]
+    fetched_at: float = 0.0
 
 
 class Audiences:
@@ -44,16 +51,27 @@ class Audiences:
             self._kept.move_to_end(conversation_id)
         return kept
 
+    def recent_members(self, conversation_id: str) -> Members:
+        """Return who were the members less than RECENT seconds ago; nobody when the conversation is gone.
+
+        For what has no version. Raises 503 storage_unavailable when they must be fetched and cannot be.
+        """
+        kept = self._kept.get(conversation_id)
+        if kept is None or kept.fetched_at <= time.monotonic() - RECENT:
+            return self._fetch(conversation_id)
+        return kept
+
     def _fetch(self, conversation_id: str) -> Members:
+        now = time.monotonic()
         found = storage.get_audience(conversation_id)
         members = (
-            Members(found["audience_version"], tuple(found["user_ids"]), found["history_from"])
+            Members(found["audience_version"], tuple(found["user_ids"]), found["history_from"], now)
             if found
-            else Members(0, (), {})
+            else Members(0, (), {}, now)
         )
         kept = self._kept.get(conversation_id)
-        if kept and kept.version >= members.version:
-            return kept if found else members  # another green thread fetched a later one meanwhile
+        if kept and found and kept.version > members.version:
+            return kept  # another green thread fetched a later one meanwhile
         self._ids += len(members.user_ids) - (len(kept.user_ids) if kept else 0)
         self._kept[conversation_id] = members
         self._kept.move_to_end(conversation_id)

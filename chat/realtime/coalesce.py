@@ -22,11 +22,11 @@ class Coalescer:
         self._interval = interval
         self._newest: dict[Hashable, Offer] = {}
 
-    def offer(self, key: Hashable, age: Any, send: Send) -> None:
+    def offer(self, key: Hashable, age: Any, send: Send, replaces: bool = True) -> None:
         """Call `send` now, or when the interval of `key` is over unless something newer replaces it.
 
         `age` grows with the state that is sent. Two updates at once may come here in another order than they were
-        committed in, and the newer must be the last that is sent.
+        committed in, and the newer must be the last that is sent. Unless it `replaces` what waits, that is sent before.
         """
         newest = self._newest.get(key)
         if newest is None:
@@ -34,7 +34,7 @@ class Coalescer:
             send()
             socketio.start_background_task(self._drain, key)
         elif age > newest.age:
-            self._newest[key] = Offer(age, send)
+            self._newest[key] = Offer(age, send if replaces or newest.send is None else _both(newest.send, send))
 
     def _drain(self, key: Hashable) -> None:
         while True:
@@ -44,3 +44,11 @@ class Coalescer:
                 return
             self._newest[key] = Offer(age, None)
             send()
+
+
+def _both(first: Send, second: Send) -> Send:
+    def send() -> None:
+        first()
+        second()
+
+    return send

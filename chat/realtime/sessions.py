@@ -5,7 +5,7 @@ user's sockets, so one `emit` reaches every device of every recipient and encode
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, cast
 
 from flask import current_app
@@ -30,9 +30,10 @@ class Session(NamedTuple):
 
 
 class Sessions:
-    """The sessions of this process."""
+    """The sessions of this process. Each of `on_leave` is called with the sid of a session that ends."""
 
-    def __init__(self, max_per_user: int) -> None:
+    def __init__(self, max_per_user: int, on_leave: Iterable[Callable[[str], None]] = ()) -> None:
+        self._on_leave = tuple(on_leave)
         self._max_per_user = max_per_user
         self._sessions: dict[str, Session] = {}
         self._sids: defaultdict[str, set[str]] = defaultdict(set)
@@ -64,6 +65,8 @@ class Sessions:
             own.discard(sid)
             if not own:
                 del self._sids[session.caller.user_id]
+            for call in self._on_leave:
+                call(sid)
 
     def get(self, sid: str) -> Session | None:
         """Return the socket's session, None before it has joined."""
@@ -76,6 +79,10 @@ class Sessions:
     def connected(self, user_ids: Iterable[str]) -> list[str]:
         """Return those of the users who have a socket here."""
         return [user_id for user_id in user_ids if user_id in self._sids]
+
+    def user_ids(self) -> set[str]:
+        """Return all users who have a socket here."""
+        return set(self._sids)
 
     def of_user(self, user_id: str) -> list[tuple[str, Session]]:
         """Return the user's sockets."""

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, datetime
 from typing import Any
+from urllib.parse import urlsplit
 from uuid import UUID
 
 import orjson
@@ -13,6 +14,9 @@ from ..errors import MAX_FIELD_ERRORS
 
 #: Bytes of an app's own data on one thing, as UTF-8 JSON.
 MAX_CUSTOM_BYTES = 4096
+
+#: Characters of a message.
+LONGEST_MESSAGE = 10_000
 
 UUID_TEXT = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
@@ -83,6 +87,28 @@ class Text(AnyText):
             text = bare
         if len(text) > self.longest:
             raise self.make_error("too_long", longest=self.longest)
+        return text
+
+
+class Url(Text):
+    """An address that starts with http:// or https://, up to 2,048 characters."""
+
+    default_error_messages = {"invalid_url": "Not an address that starts with http:// or https://."}
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(longest=2048, **_described(kwargs, format="uri"))
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        text = super()._deserialize(value, attr, data, **kwargs)
+        try:
+            parts = urlsplit(text)
+            is_one = (
+                parts.scheme in ("http", "https") and bool(parts.hostname) and text.isprintable() and " " not in text
+            )
+        except ValueError:
+            is_one = False
+        if not is_one:
+            raise self.make_error("invalid_url")
         return text
 
 

@@ -6,10 +6,9 @@ from typing import Any
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
 from .base import ANN_ID, BOB_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
-from .fields import Custom, Id, Items, Sequence, Text, Time, Whole
+from .fields import LONGEST_MESSAGE, Custom, Id, Items, Sequence, Text, Time, Whole
+from .scheduled import ScheduledSchema
 from .users import AuthorSchema
-
-LONGEST_MESSAGE = 10_000
 
 
 class QuoteSchema(Schema):
@@ -139,6 +138,22 @@ class SentMessageSchema(MessageSchema):
     conversations = fields.Nested(MessageConversationSchema, required=True)
 
 
+class SendAnswerSchema(SentMessageSchema):
+    """What a send is answered with: the message or, with `send_at`, nothing but `scheduled`."""
+
+    example = SentMessageSchema.example
+
+    mentions_not_members = fields.List(
+        Id(),
+        metadata={"description": "Whom the message mentions in vain, since they are no members; if there are any."},
+    )
+    scheduled = fields.Nested(ScheduledSchema, metadata={"description": "The message, to be sent at `send_at`."})
+
+
+#: A send with `send_at` is answered with `scheduled` alone.
+SEND_ANSWER = SendAnswerSchema(partial=tuple(SentMessageSchema().fields))
+
+
 class SendMessageSchema(Schema):
     """A message to send. Repeated with the same `client_id` it is sent once and gets the first answer."""
 
@@ -155,6 +170,9 @@ class SendMessageSchema(Schema):
         Id(), longest=100, metadata={"description": "Members to mention, besides those named `@[user_id]` in the text."}
     )
     custom = Custom()
+    send_at = Time(
+        allow_none=True, metadata={"description": "Send it then, within a year; the answer has `scheduled` alone."}
+    )
 
 
 class ListMessagesSchema(Schema):

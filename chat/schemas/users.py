@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from .base import ANN_ID, CREATED_AT, Schema
-from .fields import AnyText, Id, Text
+from .choices import Choice, Flag
+from .fields import AnyText, Custom, Id, Text, Url, Whole
 
 
 class UserSchema(Schema):
@@ -15,6 +16,76 @@ class UserSchema(Schema):
     username = fields.String(required=True)
     created_at = fields.DateTime(required=True)
     avatar_url = fields.String(required=True, allow_none=True)
+
+
+class PublicProfileSchema(UserSchema):
+    """A profile as everyone sees it."""
+
+    example = {**UserSchema.example, "about": None, "custom": {}}
+
+    about = fields.String(required=True, allow_none=True)
+    custom = fields.Dict(required=True, metadata={"description": "The app's own."})
+
+
+class ProfileSchema(PublicProfileSchema):
+    """A profile; the user alone sees what it shares."""
+
+    example = {**PublicProfileSchema.example, "share_receipts": True, "share_presence": True}
+
+    share_receipts = fields.Boolean(metadata={"description": "False hides the user's receipts, and others' from it."})
+    share_presence = fields.Boolean(metadata={"description": "False hides the user's presence, and others' from it."})
+
+
+class UpdateUserSchema(Schema):
+    """What changes in a profile; what is left out stays."""
+
+    example = {"username": "ann", "about": "Likes tea.", "custom": {"team": "blue"}}
+
+    username = Text(longest=255, trim=True)
+    avatar_url = Url(allow_none=True)
+    about = Text(longest=1000, allow_none=True)
+    custom = Custom(metadata={"description": "Merged into what is there; null removes a key (RFC 7396)."})
+    share_receipts = Flag()
+    share_presence = Flag()
+
+
+class EraseUserSchema(Schema):
+    """What becomes of the messages of a user who is erased."""
+
+    example = {"messages": "delete"}
+
+    messages = Choice(
+        ("delete", "keep"),
+        load_default="delete",
+        metadata={"description": "`delete` leaves tombstones, `keep` the texts, under the name `Deleted user`."},
+    )
+
+
+class ErasedUserSchema(Schema):
+    """A user who was erased."""
+
+    example = {"id": ANN_ID, "erased_at": CREATED_AT}
+
+    id = Id(required=True)
+    erased_at = fields.DateTime(required=True)
+
+
+class BlockSchema(Schema):
+    """A user whom the caller has blocked."""
+
+    example = {"user": UserSchema.example, "created_at": CREATED_AT}
+
+    user = fields.Nested(UserSchema, required=True)
+    created_at = fields.DateTime(required=True, allow_none=True, metadata={"description": "Null: not blocked."})
+
+
+class ListBlocksSchema(Schema):
+    """A page of blocked users."""
+
+    example = {"limit": 50}
+
+    limit = Whole(1, 200, load_default=50)
+    before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})
 
 
 class AuthorSchema(Schema):

@@ -1,4 +1,4 @@
-"""The events that clients send: connect, join, sendMessage, receipt, disconnect."""
+"""The events that clients send: connect, join, sendMessage, receipt, typing, watchPresence, disconnect."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from flask import g, request
 from flask_socketio.namespace import Namespace
 from socketio.exceptions import ConnectionRefusedError
 
-from ..actions import messages, receipts, sync
+from ..actions import messages, presence, receipts, sync
 from ..auth import Caller
 from ..auth.caller import is_open
 from ..auth.tokens import Identity, bearer, tokens
@@ -16,9 +16,11 @@ from ..extensions import socket_server
 from ..limits import limits
 from ..policy import announces, budget, policy_of, raises
 from ..realtime.sessions import Session, sessions
+from ..realtime.typing import typing
 from ..schemas.events import JoinedSchema, JoinSchema, ReceiptEventSchema, SendMessageEventSchema
 from ..schemas.fields import parse_id
-from ..schemas.messages import SentMessageSchema
+from ..schemas.messages import SEND_ANSWER
+from ..schemas.presence import PresencesSchema, TypingEventSchema, TypingSchema, WatchPresenceSchema
 from ..schemas.receipts import ReceiptSchema
 from ..schemas.sync import SyncedSchema
 from ..storage import storage
@@ -86,12 +88,12 @@ class ChatNamespace(Namespace):
                 answer |= orjson.loads(missed)
         return answer
 
-    @receives(SendMessageEventSchema, acknowledges=SentMessageSchema())
-    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode")
+    @receives(SendMessageEventSchema, acknowledges=SEND_ANSWER)
+    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
     @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:
-        """Send a message. Repeated with the same `client_id` it is sent once."""
+        """Send a message. Repeated with the same `client_id` it is sent once; with `send_at` it is scheduled."""
         return messages.send(_caller(), data.pop("conversation_id"), data)
 
     @receives(ReceiptEventSchema, acknowledges=ReceiptSchema())
@@ -101,6 +103,27 @@ class ChatNamespace(Namespace):
     def on_receipt(self, data: dict[str, Any]) -> dict[str, Any]:
         """Update how far the user has received or read; a lower number changes nothing."""
         return receipts.update(_caller(), data.pop("conversation_id"), data)
+
+    @receives(TypingEventSchema, acknowledges=TypingSchema())
+    @raises("conversation_not_found")
+    @announces("typing")
+    @budget("default")
+    def on_typing(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Say that the user types, or does no longer; over by itself after seven seconds, at a send, at a disconnect.
+
+        The other members hear it, unless there is a block between. A repetition within a second is dropped.
+        """
+        return typing.say(_caller(), data["conversation_id"], data["is_typing"])
+
+    @receives(WatchPresenceSchema, acknowledges=PresencesSchema())
+    @budget("default")
+    def on_watchPresence(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Watch who is online, in place of those watched before: this socket hears `presence` when that changes.
+
+        Users who share no conversation with the session's user are left out. Those who share no presence, or with whom
+        there is a block, look as if they had never been here; who shares none sees all others so.
+        """
+        return presence.watch(_caller(), _sid(), data["user_ids"])
 
     def spend(self, kind: str | None) -> None:
         """Count an event against the limit of this kind, which its sender's requests share. Raises 429 rate_limited."""

@@ -7,31 +7,18 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import (
-    Announcement,
-    Audience,
-    Change,
-    ClaimedJobs,
-    DeployedSchema,
-    FoundConversation,
-    FoundUser,
-    Job,
-    Page,
-    Revocation,
-    Storage,
-)
+from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Privacy, Revocation, Seen, Storage
 
 __all__ = [
     "Announcement",
     "Audience",
     "Change",
     "ClaimedJobs",
-    "DeployedSchema",
-    "FoundConversation",
-    "FoundUser",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "open_storage",
     "storage",

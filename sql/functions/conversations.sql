@@ -60,6 +60,19 @@ create or replace function public.chat_lock_conversation(p_conversation_id uuid,
 language plpgsql set search_path = ''
 as $$
 declare
+    v_conversation public.conversations := public.chat_lock_if_member(p_conversation_id, p_user_id);
+begin
+    if v_conversation.id is null then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return v_conversation;
+end $$;
+
+-- The same, null for who is no member.
+create or replace function public.chat_lock_if_member(p_conversation_id uuid, p_user_id uuid) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+declare
     v_conversation public.conversations;
 begin
     -- Only a member may take the lock: a stranger must not hold up the others.
@@ -72,7 +85,7 @@ begin
     if not found or not exists (
         select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
     ) then
-        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+        return null;
     end if;
     return v_conversation;
 end $$;

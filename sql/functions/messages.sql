@@ -62,8 +62,15 @@ begin
     ) then
         p_message.thread_id := null;  -- the root is gone, or was before the member's time
     end if;
+    if v_quote is null then
+        p_message.reply_to := null;  -- likewise the original
+    end if;
+    if p_message.deleted_at is not null then
+        v_quote := null;
+        p_message.last_reply_at := null;
+    end if;
     return json_build_object(
-        'reply_to', case when v_quote is not null then p_message.reply_to end, 'quote', v_quote,
+        'reply_to', p_message.reply_to, 'quote', v_quote,
         'thread_id', p_message.thread_id, 'reply_count', p_message.reply_count,
         'last_reply_at', public.chat_time(p_message.last_reply_at),
         'reactions', public.chat_reactions_json(p_message, p_member.user_id),

@@ -28,3 +28,14 @@ language sql immutable
 as $$
     select json_build_object('announce', p_announce, 'audience_version', p_audience_version, 'result', p_result)
 $$;
+
+-- The same where events differ from the result, or are several: `[{event, payload, …}]`, see `Announcement`.
+create or replace function public.chat_change_json(
+    p_announce boolean, p_audience_version bigint, p_result json, p_events json
+) returns json
+language sql immutable
+as $$
+    select json_build_object(
+        'announce', p_announce, 'audience_version', p_audience_version, 'result', p_result, 'events', p_events
+    )
+$$;

@@ -16,13 +16,37 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_repeated_send_json(v_message, v_author, v_conversation);
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
     v_message := public.chat_store_message(v_conversation, p_user_id, p_draft);
     v_sent := public.chat_sent_message_json(v_message, v_author, v_conversation, null);
-    return public.chat_change_json(true, v_conversation.audience_version, v_sent);
+    return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
+end $$;
+
+-- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_named uuid[] := public.chat_named(p_draft);
+    v_message json := p_change -> 'result';
+begin
+    if v_named is not null then
+        v_named := array(
+            select id from unnest(v_named) as id
+            where not (v_message -> 'mentions')::jsonb ? id::text order by id
+        );
+    end if;
+    if coalesce(cardinality(v_named), 0) = 0 then
+        return p_change;
+    end if;
+    return public.chat_change_json(
+        (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
+        public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
+        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+    );
 end $$;
 
 -- Raises what forbids a member to send in a locked conversation at this moment: 403 frozen or blocked, 429 slow_mode.
@@ -87,10 +111,7 @@ begin
         perform public.chat_find_message((p_draft ->> 'reply_to')::uuid, v_member);
     end if;
     if p_draft ->> 'thread_id' is not null then
-        v_root := public.chat_find_message((p_draft ->> 'thread_id')::uuid, v_member);
-        if v_root.thread_id is not null then  -- a reply: its thread is meant
-            v_root := public.chat_find_message(v_root.thread_id, v_member);
-        end if;
+        v_root := public.chat_find_root((p_draft ->> 'thread_id')::uuid, v_member);
     end if;
     insert into public.messages (
         conversation_id, user_id, message, client_id, seq, version, created_at, system_count,
@@ -103,11 +124,11 @@ begin
     )
     returning * into v_message;
     if v_root.id is not null then
-        update public.messages
-        set reply_count = reply_count + 1, last_reply_at = v_message.created_at, version = v_message.version
-        where id = v_root.id;
+        perform public.chat_add_reply(v_root, v_message);
     end if;
-    perform public.chat_note_mentions(v_message);
+    if v_message.mentions is not null then
+        perform public.chat_note_mentions(v_message);
+    end if;
     return v_message;
 end $$;
 
@@ -130,19 +151,6 @@ as $$
         )
     )
 $$;
-
--- What a thread's root says of its replies; null when the root is gone.
-create or replace function public.chat_thread_json(p_thread_id uuid) returns json
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return (
-        select json_build_object(
-            'id', id, 'seq', seq, 'reply_count', reply_count, 'last_reply_at', public.chat_time(last_reply_at)
-        )
-        from public.messages where id = p_thread_id
-    );
-end $$;
 
 create or replace function public.chat_repeated_send_json(
     p_message public.messages, p_author public.users, p_conversation public.conversations

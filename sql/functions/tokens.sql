@@ -15,7 +15,7 @@ create or replace function public.chat_list_revocations(p_seconds double precisi
 language sql stable security definer set search_path = ''
 as $$
     select coalesce(json_agg(json_build_object(
-        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from)
+        'user_id', id, 'revoked_at', extract(epoch from tokens_valid_from), 'is_erased', erased_at is not null
     )), '[]')
     from public.users where tokens_valid_from > now() - make_interval(secs => p_seconds)
 $$;

@@ -7,6 +7,22 @@ as $$
     )
 $$;
 
+-- A profile as everyone sees it, or with p_is_own as the person does.
+create or replace function public.chat_profile_json(p_user public.users, p_is_own boolean) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_user_json(p_user),
+        case
+            when p_is_own then json_build_object(
+                'about', p_user.about, 'custom', p_user.custom,
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+            )
+            else json_build_object('about', p_user.about, 'custom', p_user.custom)
+        end
+    )
+$$;
+
 -- The acting user. p_issued_at is when the token was issued (Unix seconds), null when no token speaks for the user.
 create or replace function public.chat_require_user(p_user_id uuid, p_issued_at double precision) returns public.users
 language plpgsql stable set search_path = ''
@@ -43,20 +59,106 @@ create or replace function public.chat_get_user(p_user_id uuid, p_issued_at doub
 language sql stable security definer set search_path = ''
 as $$ select public.chat_user_json(public.chat_require_user(p_user_id, p_issued_at)) $$;
 
--- Planned for each query anew: a rare name is found by its trigrams, a frequent one in the order of names. `coalesce`:
--- without statistics the planner takes `is null` for rare, and would sort all that match.
+-- Raises 404 user_not_found for nobody, and for who was erased.
+create or replace function public.chat_get_profile(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    return public.chat_profile_json(public.chat_require_user(p_target_id, null), p_user_id = p_target_id);
+end $$;
+
+-- Raises 403 not_allowed for who changes somebody else.
+create or replace function public.chat_require_self(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns void
+language plpgsql stable set search_path = ''
+as $$
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    perform public.chat_require_user(p_target_id, null);
+    if p_user_id <> p_target_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the user may do this.';
+    end if;
+end $$;
+
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
+create or replace function public.chat_update_user(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_before public.users;
+    v_after public.users;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    select * into v_before from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- erased while this waited
+    update public.users
+    set username = coalesce(p_changes ->> 'username', username),
+        avatar_url = case when p_changes ? 'avatar_url' then p_changes ->> 'avatar_url' else avatar_url end,
+        about = case when p_changes ? 'about' then p_changes ->> 'about' else about end,
+        custom = case when p_changes ? 'custom' then public.chat_merge_custom(custom, p_changes -> 'custom') else custom end,
+        share_receipts = coalesce((p_changes ->> 'share_receipts')::boolean, share_receipts),
+        share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
+    where id = p_target_id
+    returning * into v_after;
+    return json_build_object(
+        'profile', public.chat_profile_json(v_after, true),
+        'public', case
+            when (v_before.username, v_before.avatar_url, v_before.about, v_before.custom)
+                 is distinct from (v_after.username, v_after.avatar_url, v_after.about, v_after.custom)
+            then public.chat_profile_json(v_after, false)
+        end
+    );
+end $$;
+
+-- Those of some users, `{user_ids}`, who share a conversation with a user.
+create or replace function public.chat_list_contacts(p_user_id uuid, p_among jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from public.chat_contacts(
+            p_user_id, array(select value::uuid from jsonb_array_elements_text(p_among -> 'user_ids'))
+        ) as id
+    );
+end $$;
+
+create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return query
+        with own as materialized (
+            select conversation_id from public.user_conversation where user_id = p_user_id
+        ), theirs as materialized (
+            select user_id, conversation_id from public.user_conversation
+            where user_id = any(p_among) and user_id <> p_user_id
+        )
+        select distinct theirs.user_id from theirs join own using (conversation_id);
+end $$;
+
+-- Without those of whom one has blocked the other. Planned for each query anew: a rare name is found by its trigrams, a
+-- frequent one in the order of names. `coalesce`: without statistics the planner takes `is null` for rare, and would sort all
+-- that match.
 create or replace function public.chat_search_users(p_user_id uuid, p_issued_at double precision, p_query text) returns json
 language plpgsql stable security definer set search_path = '' set plan_cache_mode = force_custom_plan
 as $$
 declare
     v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+    v_hidden uuid[] := public.chat_blocked_with(p_user_id) || p_user_id;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     if v_pattern is null then
         return (
             select coalesce(json_agg(public.chat_user_json(u)), '[]')
             from (
-                select * from public.users where id <> p_user_id and coalesce(erased_at is null, true)
+                select * from public.users where id <> all(v_hidden) and coalesce(erased_at is null, true)
                 order by username, id limit 50
             ) as u
         );
@@ -65,7 +167,7 @@ begin
         select coalesce(json_agg(public.chat_user_json(u)), '[]')
         from (
             select * from public.users
-            where username ilike v_pattern and id <> p_user_id and coalesce(erased_at is null, true)
+            where username ilike v_pattern and id <> all(v_hidden) and coalesce(erased_at is null, true)
             order by username, id limit 50
         ) as u
     );

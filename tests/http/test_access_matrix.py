@@ -30,16 +30,15 @@ def world(make_app: Callable[..., Flask], sql: Callable[..., list[Any]]) -> Worl
     return World(make_app(auth_mode="token", jwt_secret=SECRET).test_client(), sql)
 
 
-def ask(
-    world: World, route: Route, token: str | None, named: str | None = None, conversation: str | None = None
-) -> TestResponse:
-    """Make the call of a route, naming a user in it or nobody."""
+def ask(world: World, route: Route, token: str | None, named: str | None = None, id: str | None = None) -> TestResponse:
+    """Make the call of a route, naming a user in it or nobody, and `id` in its path."""
     asked = copy(world)
-    asked.conversation = conversation or world.conversation
+    asked.conversation = id or world.conversation
+    asked.tokens = world.tokens | {"ann": fresh(world, "ann")}  # hers may be revoked
     content = route.call.content(asked)
     if named and route.call.names:
         content |= {route.call.names: named}
-    return route.send(asked, content, headers=bearer(token) if token else None)
+    return route.send(asked, content, id, headers=bearer(token) if token else None)
 
 
 def expected(route: Route) -> dict[str, Answer]:
@@ -53,10 +52,16 @@ def expected(route: Route) -> dict[str, Answer]:
         "revoked token": (401, "token_invalid"),
         "no profile": (404, "user_not_found"),
         "another named": (403, "identity_mismatch") if route.call.names else OK,
-        "itself named": OK,
-        "no member": (404, "conversation_not_found") if route.has_conversation else OK,
+        "itself named": OK if route.call.role == "member" else (403, "not_allowed"),  # bob, who is no more
+        "no member": (404, f"{route.place}_not_found") if route.place else OK,
         "member": OK,
     }
+    if route.call.role == "sole":
+        answers["itself named"] = answers["no member"]
+    if route.call.is_own:
+        answers |= dict.fromkeys(("itself named", "no member"), (403, "not_allowed"))
+    if route.endpoint == "users.erase_user":  # the path names somebody else than those who call here
+        answers["member"] = (403, "not_allowed")
     if route.endpoint == "users.create_user":  # sign-up: needs no token, and makes the profile that is missing
         answers |= {"no token": OK, "no profile": OK}
     answers["no member, token of a provider"] = answers["no member"]
@@ -110,9 +115,9 @@ def test_who_is_no_member_learns_nothing_and_changes_nothing(
     """A call for a conversation of others is answered like one for a conversation that does not exist."""
     before = contents(sql)
     answers = []
-    for conversation in world.conversation, str(uuid4()):
-        response = ask(world, route, fresh(world, "eve"), conversation=conversation)
-        text = response.text.replace(conversation, "that id")
+    for id in getattr(world, route.place or "conversation"), str(uuid4()):
+        response = ask(world, route, fresh(world, "eve"), id=id)
+        text = response.text.replace(id, "that id")
         if response.is_json and "request_id" in (response.json or {}):
             text = text.replace(response.json["request_id"], "that request")
         text = re.sub(r'"cursor" : "[^"]*"', "that cursor", text)  # it grows with every transaction of the cluster
@@ -144,6 +149,6 @@ def contents(sql: Callable[..., list[Any]]) -> list[Any]:
 def test_a_member_who_was_removed_is_no_member(world: World, sql: Callable[..., list[Any]]) -> None:
     sql("delete from user_conversation where user_id = %s", world.bob)
     for route in ROUTES:
-        if route.has_conversation:
+        if route.place:
             response = ask(world, route, fresh(world, "bob"))
-            assert (response.status_code, response.json["code"]) == (404, "conversation_not_found"), route
+            assert (response.status_code, response.json["code"]) == (404, f"{route.place}_not_found"), route

@@ -109,8 +109,12 @@ def test_every_field_with_every_value(world: World, payload: Route, subtests: py
                 example = payload.example(world)
                 if name == "cursor":
                     del example["since"]  # one or the other
+                if name == "unread_from":  # alone
+                    example = {key: each for key, each in example.items() if not key.endswith("_seq")}
                 response = payload.send(world, example | {name: value})
                 if acceptable(field, name, value):
+                    if name == "version" and response.status_code == 409:  # it has been edited meanwhile
+                        continue
                     assert response.status_code == 200, response.text
                     if isinstance(field, Text) and name != "cursor":
                         assert value is None or (value.strip() if field.trim else value) in texts(response.json)
@@ -149,18 +153,16 @@ def test_an_unknown_id_is_404(world: World, subtests: pytest.Subtests) -> None:
                     assert world.stored() == before
 
 
-def test_a_conversation_that_is_none_or_unknown_or_someone_elses_is_404(
-    world: World, subtests: pytest.Subtests
-) -> None:
+def test_a_place_that_is_none_or_unknown_or_someone_elses_is_404(world: World, subtests: pytest.Subtests) -> None:
     before = world.stored()
     none = ("x", "1", "%00", "%ff", "%F0%9F%98%80", "x" * 10_000, "null", world.conversation + "0")
     for payload in PAYLOADS:
-        if payload.has_conversation:
+        if payload.place:
             with subtests.test(payload=str(payload)):
                 example = payload.example(world)
-                for conversation in (UNKNOWN, world.hidden, world.ann, *none):
-                    problem(payload.send(world, example, conversation), 404, "conversation_not_found")
-                problem(payload.send(world, example | {"user_id": world.eve}), 404, "conversation_not_found")
+                for id in (UNKNOWN, world.hidden, world.ann, *none):
+                    problem(payload.send(world, example, id), 404, f"{payload.place}_not_found")
+                problem(payload.send(world, example | {"user_id": world.eve}), 404, f"{payload.place}_not_found")
                 assert world.stored() == before
 
 

@@ -3,6 +3,7 @@
 import inspect
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, get_type_hints
 
@@ -110,7 +111,7 @@ def test_every_storage_method_says_what_it_does() -> None:
 def test_a_function_has_a_second_signature_only_for_the_last_release(open_database: psycopg.Connection) -> None:
     found = open_database.execute(
         "select proname, coalesce(proargnames, '{}') from pg_proc "
-        "where pronamespace = 'public'::regnamespace and proname like 'chat%'"
+        "where pronamespace = 'public'::regnamespace and proname like 'chat%' and prosecdef"
     ).fetchall()
     signatures = {(name, frozenset(arguments)) for name, arguments in found}
     names = [name for name, _ in signatures - previous_signatures()]
@@ -173,7 +174,7 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                path = rule.rule.replace("<id:", "{").replace(">", "}")
+                path = re.sub(r"<(?:id:)?(\w+)>", r"{\1}", rule.rule)
                 yield method, path, app.view_functions[rule.endpoint]
 
 
@@ -225,10 +226,25 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("POST", f"{messages}/create", {"message": "hello", "client_id": "c-1"})
     ask("GET", messages)
     ask("GET", "/conversations")
+    ask_of_threads(ask, messages)
+    ask_of_scheduled(ask, messages)
+    assert ask("GET", "/messages/search?q=hello")
+    message = f"/messages/{ask('GET', messages)[0]['id']}"
+    ask("PATCH", message, {"message": "hello again"})
+    ask("PUT", f"{message}/reactions/👍")
+    ask("PUT", f"{message}/pin")
+    assert ask("GET", f"{message}/reactions")
+    assert ask("GET", f"{message}/history")
+    assert ask("GET", f"/conversations/{made['id']}/pins")
+    ask("DELETE", f"{message}/reactions/👍")
+    ask("DELETE", f"{message}/pin")
+    ask("DELETE", message)
+    ask("GET", message)
     ask("PUT", f"/conversations/{made['id']}/receipts", {"read_seq": 1})
     ask("GET", f"/conversations/{made['id']}/receipts")
     headers = {"Authorization": f"Bearer {bob['access_token']}"}
-    assert ask("GET", "/unread")["total"] == 2
+    assert ask("GET", "/unread")["total"] == 3
+    assert ask("GET", "/mentions")
     for known in (0, 2, 3, 9):
         ask("POST", "/sync", {"since": {made["id"]: known, uid(9): 1}, "limit": 1})
     ask("POST", "/tokens/refresh")
@@ -237,6 +253,25 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("GET", "/ready")
     no_schema = {app.view_functions[name] for name in ("pages.home", "documents.openapi", "documents.asyncapi")}
     assert {view for _, _, view in routes(app)} == seen | no_schema
+
+
+def ask_of_threads(ask: Callable[..., Any], messages: str) -> None:
+    root = ask("GET", messages)[0]
+    bob = ask("GET", "/users/search?q=bob")[0]["id"]
+    ask("POST", f"{messages}/create", {"message": "a reply", "thread_id": root["id"], "mentions": [bob, uid(9)]})
+    assert ask("GET", f"/messages/{root['id']}/thread")
+    ask("PUT", f"/messages/{root['id']}/thread/receipts", {"read_seq": 3})
+    ask("DELETE", f"/messages/{root['id']}/thread/follow")
+    ask("PUT", f"/messages/{root['id']}/thread/follow")
+    assert ask("GET", "/threads")
+
+
+def ask_of_scheduled(ask: Callable[..., Any], messages: str) -> None:
+    draft = {"message": "later", "send_at": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+    scheduled = ask("POST", f"{messages}/create", draft)["scheduled"]
+    assert ask("GET", "/scheduled")
+    ask("PATCH", f"/scheduled/{scheduled['id']}", {"message": "later, then"})
+    ask("DELETE", f"/scheduled/{scheduled['id']}")
 
 
 def test_every_event_has_exactly_the_fields_of_its_schema(
@@ -249,11 +284,22 @@ def test_every_event_has_exactly_the_fields_of_its_schema(
     headers = {"Authorization": f"Bearer {ann['access_token']}"}
     with Device(server, auth={"token": bob["access_token"]}) as device:
         conversation = api.conversation(ann, bob, **headers)
-        api.send(conversation, ann, **headers)
+        message = f"/messages/{api.send(conversation, ann, **headers)['id']}"
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **headers)
         own = {"Authorization": f"Bearer {bob['access_token']}"}
         api.request("PUT", f"/conversations/{conversation['id']}/receipts", {"read_seq": 1}, **own)
         heard = {name: device.hear(name) for name in ("newConversation", "message", "receipt")}
+        api.request("PUT", f"{message}/reactions/👍", **headers)
+        api.request("PUT", f"{message}/pin", **headers)
+        api.request("DELETE", message, **headers)
+        heard |= {name: device.hear(name) for name in ("reaction", "messageUpdated", "messageDeleted")}
+        draft = {"message": "soon", "send_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
+        api.request("POST", f"/conversations/{conversation['id']}/messages/create", draft, **own)
+        with psycopg.connect(url) as connection:
+            connection.execute("update conversations set frozen = true")
+        heard["scheduledFailed"] = device.hear("scheduledFailed")
+        with psycopg.connect(url) as connection:
+            connection.execute("update conversations set frozen = false")
         with psycopg.connect(url) as connection:  # bob has come in later, and sees nothing of before
             connection.execute("update user_conversation set history_from = 9 where user_id = %s", [bob["id"]])
             connection.execute("select chat_next_version(id, 0, true) from conversations")

@@ -19,6 +19,8 @@ BIG_DATABASE = "chat_big"
 MESSAGES = USERS = 100_000
 CONVERSATIONS = 2_000
 BUSY, BIG = uid(1), uid(0)
+#: The numbers of a message to which everybody has reacted, and of the last of ten thousand replies.
+LIKED, LAST_REPLY = 10_000, 40_000
 
 FILL = f"""
     create function pg_temp.uid(n bigint) returns uuid immutable language sql
@@ -40,6 +42,21 @@ FILL = f"""
     select pg_temp.uid(n), pg_temp.uid(n + 2), 'hello', '2024-01-01'::timestamptz + seq * interval '1 second',
            seq, seq + 1, null
     from generate_series(1, {CONVERSATIONS}) as n, generate_series(1, 2) as seq;
+    -- To one message everybody has reacted, ten thousand are pinned, and ten thousand are replies to one.
+    insert into chat_reactions (message_id, emoji, user_id, created_at)
+    select id, '👍', pg_temp.uid(n), now() + n * interval '1 second'
+    from messages, generate_series(1, {USERS}) as n where conversation_id = '{BIG}' and seq = {LIKED};
+    insert into chat_message_edits (message_id, version, user_id, message, edited_at)
+    select id, n, '{BUSY}', 'text ' || n, now()
+    from messages, generate_series(1, 10000) as n where conversation_id = '{BIG}' and seq = {LIKED};
+    update messages set reactions = jsonb_build_array(jsonb_build_object(
+        'emoji', '👍', 'count', {USERS}, 'user_ids', array(select pg_temp.uid(n) from generate_series(1, 20) as n)
+    )), user_id = '{BUSY}' where conversation_id = '{BIG}' and seq = {LIKED};
+    update messages set pinned_at = created_at where conversation_id = '{BIG}' and seq between 20001 and 30000;
+    update messages set thread_id = (select id from messages where conversation_id = '{BIG}' and seq = 30000)
+    where conversation_id = '{BIG}' and seq between 30001 and {LAST_REPLY};
+    update messages set reply_count = 10000, last_reply_at = '2024-01-01T11:06:40Z'
+    where conversation_id = '{BIG}' and seq = 30000;
     analyze;
 """
 
@@ -71,6 +88,13 @@ def send(client_id: str | None) -> str:
     return f"chat_send_message('{uid(3)}', null, '{BIG}', '{draft}')"
 
 
+def of_message(function: str, seq: int, *more: str) -> str:
+    """A call for one of the big conversation's messages, which is looked up for it: one row more."""
+    id = f"(select id from messages where conversation_id = '{BIG}' and seq = {seq})"
+    arguments = ", ".join((f"'{BUSY}'", "null", id, *more))
+    return f"{function}({arguments})"
+
+
 class Cost(NamedTuple):
     """What one call touched."""
 
@@ -97,6 +121,27 @@ CALLS: dict[str, tuple[str, int]] = {
     "a receipt": (
         f"chat_update_receipt('{BUSY}', null, '{BIG}', '{json.dumps({'read_seq': MESSAGES})}')",
         30,
+    ),
+    "one message": (of_message("chat_get_message", MESSAGES // 2), 10),
+    "a message that everybody likes": (of_message("chat_get_message", LIKED), 20),
+    "an edit": (of_message("chat_edit_message", LIKED, """'{"message": "new", "custom": {"a": 1}}'"""), 30),
+    "a page of the history": (of_message("chat_list_message_edits", LIKED, "50", "5000"), 70),
+    "a deletion": (of_message("chat_delete_message", MESSAGES // 2), 30),
+    "a deletion of the last reply": (of_message("chat_delete_message", LAST_REPLY), 60),
+    "a reaction": (of_message("chat_add_reaction", MESSAGES // 2, "'👍'"), 30),
+    "another reaction to one that everybody likes": (of_message("chat_add_reaction", LIKED, "'👎'"), 30),
+    "one reaction less": (of_message("chat_remove_reaction", LIKED, "'👍'"), 60),
+    "the newest who reacted": (of_message("chat_list_reactions", LIKED, "'👍'", "50", "null", "null"), 130),
+    "who reacted in the middle": (
+        of_message("chat_list_reactions", LIKED, "'👍'", "50", "now() + interval '5 hours'", f"'{uid(0)}'"),
+        130,
+    ),
+    "who reacted at all": (of_message("chat_list_reactions", LIKED, "null", "50", "null", "null"), 130),
+    "a pin": (of_message("chat_set_pin", LIKED, "true"), 30),
+    "the newest pins": (f"chat_list_pins('{BUSY}', null, '{BIG}', 50, null, null)", 120),
+    "pins in the middle": (
+        f"chat_list_pins('{BUSY}', null, '{BIG}', 50, '2024-01-01T07:00:00Z', '{uid(0)}')",
+        120,
     ),
     "receipts": (f"chat_list_receipts('{BIG}', '{BUSY}', null)", 20),
     # Its trigrams have more users than the name itself.

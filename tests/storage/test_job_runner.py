@@ -260,4 +260,4 @@ def test_the_housekeeping_runs_in_the_server_by_itself(app: Flask, sql: Sql) -> 
         "values ('old', 'dead', now() - interval '31 days'), ('new', 'dead', now() - interval '29 days')"
     )
     with running(app, *declared.JOBS):
-        wait_until(lambda: [row[0] for row in rows(sql)] == ["new", "delete_old_jobs"])
+        wait_until(lambda: [row[0] for row in rows(sql)] == ["new", "delete_old_jobs", "flush_search"])

@@ -37,12 +37,21 @@ ACTING: dict[str, Callable[[Storage, Caller, str], Any]] = {
     "list_conversations": lambda storage, actor, _: storage.list_conversations(actor, 10, 10),
     "list_messages": lambda storage, actor, id: storage.list_messages(actor, id, 10),
     "send_message": lambda storage, actor, id: storage.send_message(actor, id, {"message": "hello"}),
+    "get_message": lambda storage, actor, id: storage.get_message(actor, message_of(storage, id)),
+    "edit_message": lambda storage, actor, id: storage.edit_message(actor, message_of(storage, id), {"message": "x"}),
+    "list_message_edits": lambda storage, actor, id: storage.list_message_edits(actor, message_of(storage, id), 10),
+    "add_reaction": lambda storage, actor, id: storage.add_reaction(actor, message_of(storage, id), "👍"),
+    "remove_reaction": lambda storage, actor, id: storage.remove_reaction(actor, message_of(storage, id), "👍"),
+    "list_reactions": lambda storage, actor, id: storage.list_reactions(actor, message_of(storage, id), None, 10),
+    "set_pin": lambda storage, actor, id: storage.set_pin(actor, message_of(storage, id), True),
+    "list_pins": lambda storage, actor, id: storage.list_pins(actor, id, 10),
+    "delete_message": lambda storage, actor, id: storage.delete_message(actor, message_of(storage, id)),
     "update_receipt": lambda storage, actor, id: storage.update_receipt(actor, id, {"read_seq": 1, "delivered_seq": 1}),
     "list_receipts": lambda storage, actor, id: storage.list_receipts(actor, id),
     "list_unread": lambda storage, actor, _: storage.list_unread(actor),
     "sync": lambda storage, actor, id: storage.sync(actor, {id: 0}, None, 10),
 }
-IN_A_CONVERSATION = ("list_messages", "send_message", "update_receipt", "list_receipts")
+IN_A_CONVERSATION = ("list_messages", "send_message", "list_pins", "update_receipt", "list_receipts")
 
 
 def make_users(storage: Storage, *names: str) -> list[Caller]:
@@ -59,6 +68,11 @@ def member_ids(storage: Storage, conversation_id: str) -> list[str]:
     audience = storage.get_audience(conversation_id)
     assert audience
     return sorted(audience["user_ids"])
+
+
+def message_of(storage: Storage, conversation_id: str) -> str:
+    """Return the id of the newest message of a conversation."""
+    return str(items(storage.list_messages(None, conversation_id, 1))[0]["id"])
 
 
 def items(page: Page) -> list[dict[str, Any]]:
@@ -365,7 +379,7 @@ def test_sending_counts_up_and_reads(storage: Storage) -> None:
         sent = storage.send_message(ann, id, {"message": "hello"}).result
         assert (sent["seq"], sent["version"]) == (number, number + 1)
         assert (sent["conversations"]["last_seq"], sent["conversations"]["version"]) == (number, number + 1)
-    assert json.loads(storage.list_unread(ann)) == {"total": 0, "conversations": {}}
-    assert json.loads(storage.list_unread(bob)) == {"total": 3, "conversations": {id: 3}}
+    assert json.loads(storage.list_unread(ann)) == {"total": 0, "total_unmuted": 0, "conversations": {}}
+    assert json.loads(storage.list_unread(bob)) == {"total": 3, "total_unmuted": 3, "conversations": {id: 3}}
     storage.send_message(bob, id, {"message": "an answer"})
     assert json.loads(storage.list_unread(bob))["total"] == 0

@@ -7,6 +7,7 @@ read is taken from the app, so that no new field can be forgotten.
 import json
 import re
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from flask import Flask
@@ -18,11 +19,14 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
-from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Whole
+from chat.schemas.choices import Choice, Flag
+from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
+IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
@@ -35,18 +39,38 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve")}
+        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay")}
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve = self.ids.values()
-        self.conversation = self._open("ann", [self.bob], GROUP_NAME)
+        self.ann, self.bob, self.eve, self.leaver, self.fay = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
+        self.open_conversation()
+
+    def open_conversation(self) -> None:
+        """Open the conversation of ann and bob; once more after a call that has deleted what is in it."""
+        self.conversation = self._open("ann", [self.bob], GROUP_NAME)
         path = f"/conversations/{self.conversation}/messages/create"
-        self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")
+        self.message = str(self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"])
+        draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
+        self.scheduled = str(self._post(path, draft, "ann")["scheduled"]["id"])
+
+    def next_leaver(self) -> str:
+        """Return somebody who is there to be erased."""
+        if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
+        return self.leaver
 
     def stored(self) -> list[Any]:
         """Return a digest of everything in the database."""
-        tables = ("users", "conversations", "user_conversation", "messages", "chat_set_aside")
+        tables = (
+            "users",
+            "conversations",
+            "user_conversation",
+            "messages",
+            "chat_set_aside",
+            "chat_reactions",
+            "chat_blocks",
+        )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
 
@@ -64,12 +88,19 @@ class World:
 class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
-    `is_public` is what the tests expect, whatever the route's policy says.
+    `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others
+    speak of is gone after it. `is_public` is what the tests expect, whatever the policy of the route says. `user` is whom the
+    path names, and `is_own` that nobody else may call. `caller` is who calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
     names: str | None = None
     is_public: bool = False
+    role: str = "member"
+    spoils: bool = False
+    user: Callable[[World], str] = lambda world: world.ann
+    is_own: bool = False
+    caller: Callable[[World], str] = lambda world: world.ann
 
 
 CALLS: dict[str, Call] = {
@@ -81,6 +112,21 @@ CALLS: dict[str, Call] = {
     "health.ready": Call(is_public=True),
     "users.create_user": Call(lambda world: {"username": "cid"}),
     "users.search_users": Call(lambda world: {"q": "b"}, "user_id"),
+    "users.get_user": Call(names="user_id", user=lambda world: world.bob),
+    "users.update_user": Call(
+        lambda world: {"username": "ann", "about": "tea", "custom": {"a": 1}}, "user_id", is_own=True
+    ),
+    "users.erase_user": Call(
+        lambda world: {"messages": "delete"},
+        "user_id",
+        user=lambda world: world.leaver,
+        is_own=True,
+        caller=lambda world: world.next_leaver(),
+    ),
+    "users.export_user": Call(names="user_id", is_own=True),
+    "blocks.block_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.unblock_user": Call(names="user_id", user=lambda world: world.fay),
+    "blocks.list_blocks": Call(lambda world: {"limit": 10}, "user_id"),
     "tokens.refresh_token": Call(),
     "tokens.revoke_tokens": Call(),
     "conversations.create_conversation": Call(
@@ -89,6 +135,30 @@ CALLS: dict[str, Call] = {
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
+    "edits.get_message": Call(names="user_id"),
+    "edits.edit_message": Call(
+        lambda world: {"message": MESSAGE, "mentions": [], "attachments": [], "custom": {}}, "user_id", role="author"
+    ),
+    "edits.delete_message": Call(names="user_id", role="author", spoils=True),
+    "edits.list_message_edits": Call(lambda world: {"limit": 10}, "user_id"),
+    "reactions.add_reaction": Call(names="user_id"),
+    "reactions.remove_reaction": Call(names="user_id"),
+    "reactions.list_reactions": Call(lambda world: {"emoji": "👍", "limit": 10}, "user_id"),
+    "pins.pin_message": Call(names="user_id", role="admin"),
+    "pins.unpin_message": Call(names="user_id", role="admin"),
+    "pins.list_pins": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_replies": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.list_threads": Call(lambda world: {"limit": 10}, "user_id"),
+    "threads.read_thread": Call(lambda world: {"read_seq": 1}, "user_id"),
+    "threads.follow_thread": Call(names="user_id"),
+    "threads.unfollow_thread": Call(names="user_id"),
+    "threads.list_mentions": Call(lambda world: {"limit": 10}, "user_id"),
+    "search.search_messages": Call(lambda world: {"q": "sent", "limit": 10}, "user_id"),
+    "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
+    "scheduled.update_scheduled": Call(
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
+    ),
+    "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -110,36 +180,50 @@ class Route(NamedTuple):
         return CALLS[self.endpoint]
 
     @property
-    def has_conversation(self) -> bool:
-        return "<id:conversation_id>" in self.path
+    def place(self) -> str | None:
+        """What the path leads to, which strangers are told does not exist."""
+        found = re.search("<id:([a-z]+)_id>", self.path)
+        return found and found[1]
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
-        names = {self.call.names: named or world.ann} if self.call.names else {}
+        names = {self.call.names: named or self.call.caller(world)} if self.call.names else {}
         return self.call.content(world) | names
 
-    def send(self, world: World, content: Content, conversation: str | None = None, **options: Any) -> TestResponse:
+    def send(self, world: World, content: Content, id: str | None = None, **options: Any) -> TestResponse:
         """Make the request with this content, in the way that the location asks for."""
         if self.location is None:
-            return self.open(world, conversation, **options)
+            return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
-        return self.open(world, conversation, **{key: content, **options})
+        return self.open(world, id, **{key: content, **options})
 
-    def open(self, world: World, conversation: str | None = None, **options: Any) -> TestResponse:
-        """Make a request to the route."""
-        path = self.path.replace("<id:conversation_id>", conversation or world.conversation)
-        with world.client.open(
-            path.replace("<path:filename>", "index.html"), method=self.method, **options
-        ) as response:
+    def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
+        """Make a request to the route: of the place with this id, of the world without one.
+
+        `query` is written as it is.
+        """
+        values = {
+            "<id:conversation_id>": id or world.conversation,
+            "<id:message_id>": id or world.message,
+            "<id:scheduled_id>": id or world.scheduled,
+            "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
+            "<emoji>": "👍",
+            "<path:filename>": "index.html",
+        }
+        path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
+        with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
             response.get_data()
-            return response
+        if self.call.spoils and response.status_code == 200:
+            world.open_conversation()
+        return response
 
     def needs(self, name: str) -> bool:
         """Whether the route refuses a payload without this field (in open mode)."""
         names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
-        return self.schema.fields[name].required or names_the_caller
+        is_all = (name, str(self)) == ("message", "edits.edit_message-form")  # a form cannot hold the others
+        return self.schema.fields[name].required or names_the_caller or is_all
 
     def __str__(self) -> str:
         return f"{self.endpoint}-{self.location}" if self.location else self.endpoint
@@ -161,7 +245,8 @@ PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QU
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
-NAMED_BY = {"reply_to": "message", "thread_id": "message", "mentions": None}
+NAMED_BY = {"reply_to": "message", "thread_id": "message", "attachments": "attachment", "mentions": None}
+NAMED_BY |= {"conversation_id": "conversation", "author_id": None}
 
 
 def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
@@ -169,6 +254,14 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case Url():
+            return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
+        case Flag():
+            return value in ("true", "false") or isinstance(value, bool)
+        case Choice():
+            return value in field.words
+        case Emoji():
+            return False
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
         case Id() | Time():
@@ -203,6 +296,9 @@ def limits(field: fields.Field[Any]) -> tuple[int, int]:
 def beyond(field: fields.Field[Any]) -> list[Any]:
     """Return values just beyond a field's limits, and those just within."""
     match field:
+        case Url():
+            address = "https://a.example/"
+            return [address.ljust(field.longest, "x"), address.ljust(field.longest + 1, "x")]
         case Text():
             return ["x" * (field.longest + 1), "😀" * (field.longest + 1), "x" * field.longest, "😀" * field.longest]
         case Whole():

@@ -12,14 +12,22 @@ import time
 from abc import abstractmethod
 
 from ...errors import StartupError, StorageReadOnly
+from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .edits import Edits
 from .jobs import ClaimedJobs, Job, Jobs
 from .messages import Messages
-from .operators import FoundConversation, FoundUser, Operators
+from .operators import Operators
+from .pins import Pins
+from .presence import Presence, Seen
+from .reactions import Reactions
 from .receipts import Receipts
+from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
+from .search import Search
 from .sync import Sync
+from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
 
@@ -29,11 +37,11 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
-    "FoundConversation",
-    "FoundUser",
     "Job",
     "Page",
+    "Privacy",
     "Revocation",
+    "Seen",
     "Storage",
     "to_error",
 ]
@@ -42,7 +50,25 @@ __all__ = [
 REFUSED_WRITE_COUNTS = 30.0
 
 
-class Storage(Users, Tokens, Conversations, Messages, Receipts, Sync, Jobs, Operators, Schema):
+class Storage(
+    Users,
+    Blocks,
+    Tokens,
+    Conversations,
+    Messages,
+    Edits,
+    Reactions,
+    Pins,
+    Threads,
+    Scheduled,
+    Search,
+    Receipts,
+    Presence,
+    Sync,
+    Jobs,
+    Operators,
+    Schema,
+):
     """The database, whichever it is."""
 
     @abstractmethod

@@ -26,6 +26,9 @@ class Announcement(TypedDict):
     """One event of a write: its name, its payload, and who hears it unless those are the members.
 
     `user_ids`: these instead of the members. `except_user_ids`: the members but these. `skips`: as in `Event`.
+    `age`: of two states that an event names the later one has the larger; otherwise the fields of `Event.grows` say it.
+    `root_seq`: the number of the root of the message's thread, where the payload does not say it. `burst`: the message,
+    which can stand for this reaction to it and those before.
     """
 
     event: str
@@ -33,6 +36,9 @@ class Announcement(TypedDict):
     user_ids: NotRequired[list[str]]
     except_user_ids: NotRequired[list[str]]
     skips: NotRequired[str]
+    age: NotRequired[list[int]]
+    root_seq: NotRequired[int | None]
+    burst: NotRequired[dict[str, Any]]
 
 
 class Change(NamedTuple):
@@ -100,9 +106,11 @@ def sql(method: Method) -> Method:
 def to_error(sqlstate: str, message: str, detail: str | None, hint: str | None = None) -> Exception:
     """Return the error that a SQLSTATE of the database stands for, the same for both drivers.
 
-    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code,
-    `hint` the seconds to wait, if there are any.
+    `PTnnn` is how the SQL functions raise a `ChatError`: nnn the HTTP status, `message` its code, `hint` the seconds to
+    wait, if there are any; with 422 `detail` is its `errors`, as JSON.
     """
+    if sqlstate == "PT422" and detail:
+        return ChatError(422, message, errors=orjson.loads(detail))
     if len(sqlstate) == 5 and sqlstate.startswith("PT") and sqlstate[2:].isdigit():
         return ChatError(int(sqlstate[2:]), message, detail or None, retry_after=int(hint) if hint else None)
     if sqlstate in ("53100", "25006"):  # the disk is full; a standby that is not promoted yet

@@ -10,15 +10,19 @@ class Receipts(Calls):
 
     @sql
     def update_receipt(self, caller: Caller, conversation_id: str, receipt: dict[str, Any]) -> Change:
-        """Move the caller's pointers forward to `{read_seq, delivered_seq}`; announced when one has moved.
+        """Move the caller's pointers forward to `{read_seq, delivered_seq}`, or back to before `{unread_from}`.
+
+        It is announced when one has moved: only to the caller when back, or when the caller shares no receipts.
 
         Raises 404 conversation_not_found, also for a caller who is no member.
         """
 
     @sql
     def list_receipts(self, caller: Caller, conversation_id: str) -> str:
-        """Return every member's pointers (JSON text). Raises 404 conversation_not_found."""
+        """Return the pointers of the members who share them, of a caller who does not its own (JSON text).
+
+        Raises 404 conversation_not_found."""
 
     @sql
     def list_unread(self, caller: Caller) -> str:
-        """Return `{total, conversations: {id: count}}` (JSON text)."""
+        """Return `{total, total_unmuted, conversations: {id: count}}` (JSON text)."""

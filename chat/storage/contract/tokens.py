@@ -1,15 +1,19 @@
 """Tokens and their end."""
 
-from typing import TypedDict
+from typing import NotRequired, TypedDict
 
 from .calls import Caller, Calls, sql
 
 
 class Revocation(TypedDict):
-    """The end of all tokens of a user that were issued before `revoked_at` (Unix seconds)."""
+    """The end of all tokens of a user that were issued before `revoked_at` (Unix seconds).
+
+    `is_erased`: the user has gone, and every session ends.
+    """
 
     user_id: str
     revoked_at: float
+    is_erased: NotRequired[bool]
 
 
 class Tokens(Calls):
