@@ -2,6 +2,7 @@
 
 from flask import Flask
 
+from .bulk import export, import_
 from .conversations import conversations
 from .database import database
 from .demo import seed_demo
@@ -10,7 +11,7 @@ from .jobs import jobs
 from .migrate import migrate
 from .users import token, users
 
-COMMANDS = (conversations, database, doctor, jobs, migrate, seed_demo, token, users)
+COMMANDS = (conversations, database, doctor, export, import_, jobs, migrate, seed_demo, token, users)
 
 
 def init_app(app: Flask) -> None:
