@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 18) then
+    if exists (select from public.chat_schema where version > 20) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -619,6 +619,12 @@ end if;
 if to_regclass('public.user_conversation_joined') is null then
     create index if not exists user_conversation_joined on public.user_conversation (conversation_id, joined_at nulls first, user_id);
 end if;
+if exists (select from pg_index where indexrelid = to_regclass('public.conversations_public') and not indisvalid) then
+    drop index public.conversations_public;  -- an interrupted `create index concurrently` left it behind
+end if;
+if to_regclass('public.conversations_public') is null then
+    create index if not exists conversations_public on public.conversations (created_at desc, id desc) where visibility = 'public';
+end if;
 
     insert into public.chat_schema (version) values (12)
     on conflict (only_row) do update set version = excluded.version;
@@ -873,13 +879,261 @@ end $step$;
 commit;
 
 
--- >>> functions 44c0d22324f13f07
+-- >>> step 19 attachments
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 19) then
+        return;
+    end if;
+
+-- Files: the row first, then the file, then `ready`. Sent from the moment at which a message takes it; what is dead is
+-- swept with its file.
+create table public.chat_attachments (
+    id uuid primary key default gen_random_uuid(),
+    user_id uuid not null,
+    message_id uuid references public.messages (id) on delete set null,
+    state text not null default 'storing' check (state in ('storing', 'ready', 'dead')),
+    name text not null,
+    type text not null,
+    size bigint not null,
+    width integer,                                                 -- null for what is no image
+    height integer,
+    thumbnail_type text,                                           -- null: there is none
+    thumbnail_size bigint,
+    created_at timestamptz not null default clock_timestamp(),
+    sent_at timestamptz
+);
+create index chat_attachments_message on public.chat_attachments (message_id);
+create index chat_attachments_user on public.chat_attachments (user_id, created_at);
+-- Those that a sweep looks at: whoever belongs to a message is in neither.
+create index chat_attachments_sweep on public.chat_attachments (created_at) where message_id is null or state <> 'ready';
+
+    insert into public.chat_schema (version) values (19)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 20 retention
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 20) then
+        return;
+    end if;
+
+alter table public.conversations add column retention_days integer check (retention_days > 0);  -- null: as long as the server says
+
+    insert into public.chat_schema (version) values (20)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 050110bf14ff4454
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
 set local statement_timeout = 0;
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
+
+
+-- attachments -------------------------------------------------------------------------------------------------------
+
+-- An attachment as clients see it, and as messages keep it.
+create or replace function public.chat_attachment_json(p_attachment public.chat_attachments) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_attachment.id, 'name', p_attachment.name, 'type', p_attachment.type, 'size', p_attachment.size,
+        'width', p_attachment.width, 'height', p_attachment.height,
+        'created_at', public.chat_time(p_attachment.created_at),
+        'url', '/attachments/' || p_attachment.id,
+        'thumbnail_url', case when p_attachment.thumbnail_type is not null then '/attachments/' || p_attachment.id || '/thumbnail' end
+    )
+$$;
+
+-- Note a file that is about to be stored, and return its id. p_file: `{name, type, size, width, height,
+-- thumbnail_type, thumbnail_size}`.
+create or replace function public.chat_add_attachment(p_user_id uuid, p_issued_at double precision, p_file jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id uuid;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    insert into public.chat_attachments (user_id, name, type, size, width, height, thumbnail_type, thumbnail_size)
+    values (
+        p_user_id, p_file ->> 'name', p_file ->> 'type', (p_file ->> 'size')::bigint, (p_file ->> 'width')::integer,
+        (p_file ->> 'height')::integer, p_file ->> 'thumbnail_type', (p_file ->> 'thumbnail_size')::bigint
+    )
+    returning id into v_id;
+    return to_json(v_id);
+end $$;
+
+-- The file is stored: from now on it can be read and sent. Returns the attachment.
+create or replace function public.chat_finish_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    update public.chat_attachments set state = 'ready'
+    where id = p_attachment_id and user_id = p_user_id and state in ('storing', 'ready')
+    returning * into v_attachment;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_attachment_json(v_attachment);
+end $$;
+
+-- An attachment that the caller may read, with `thumbnail_type` and `thumbnail_size`: of a message that the caller sees,
+-- or the caller's own and not sent yet.
+create or replace function public.chat_get_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_attachment from public.chat_attachments where id = p_attachment_id and state = 'ready';
+    if not found
+       or v_attachment.sent_at is null and v_attachment.user_id <> p_user_id
+       or v_attachment.sent_at is not null and not exists (
+           select from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+           where m.id = v_attachment.message_id and u.user_id = p_user_id and m.seq >= u.history_from
+       )
+    then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_merge(public.chat_attachment_json(v_attachment), json_build_object(
+        'thumbnail_type', v_attachment.thumbnail_type, 'thumbnail_size', v_attachment.thumbnail_size
+    ));
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
+-- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+    v_found integer;
+    v_used boolean;
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    -- In one order, so that two messages that name the same files never wait for each other in a circle.
+    select count(*), bool_or(sent_at is not null) into v_found, v_used
+    from (
+        select sent_at from public.chat_attachments
+        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        order by id for no key update
+    ) as own;
+    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    if v_used then
+        raise exception using errcode = 'PT409', message = 'attachment_used';
+    end if;
+    update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
+    update public.messages
+    set attachments = (
+        select jsonb_agg(public.chat_attachment_json(a) order by array_position(v_ids, a.id))
+        from public.chat_attachments as a where a.id = any (v_ids)
+    )
+    where id = p_message.id
+    returning * into p_message;
+    return p_message;
+end $$;
+
+-- Take from a message the files that p_keep does not name: nobody can read them from now on, and the next sweep deletes
+-- them. Returns the public JSON of those that are kept, in the order of p_keep, null for none. Raises 404
+-- attachment_not_found for one that the message does not have.
+create or replace function public.chat_release_attachments(p_message_id uuid, p_keep uuid[]) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    v_kept jsonb;
+begin
+    update public.chat_attachments set state = 'dead'
+    where message_id = p_message_id and state <> 'dead' and id <> all (coalesce(p_keep, '{}'));
+    if coalesce(cardinality(p_keep), 0) = 0 then
+        return null;
+    end if;
+    select jsonb_agg(public.chat_attachment_json(a) order by array_position(p_keep, a.id)) into v_kept
+    from public.chat_attachments as a where message_id = p_message_id and state = 'ready';
+    if coalesce(jsonb_array_length(v_kept), 0) < (select count(distinct id) from unnest(p_keep) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return v_kept;
+end $$;
+
+-- Claim files for deletion: released ones, those whose message is gone, and those that were not sent, or not even stored,
+-- within p_seconds. What a scheduled message names is waited for. Returns up to p_limit ids: from now on nobody can read or
+-- send them. They are returned again until chat_delete_attachments says that their files are gone.
+create or replace function public.chat_claim_dead_attachments(p_seconds double precision, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_ids json;
+begin
+    with dead as materialized (  -- planned into the update, it might be run more than once and claim too many
+        select id from public.chat_attachments as a
+        where (message_id is null or state <> 'ready') and (
+            state = 'dead' or sent_at is not null or created_at < now() - make_interval(secs => p_seconds) and not exists (
+                select from public.chat_scheduled as s
+                where s.user_id = a.user_id and s.draft -> 'attachments' ? a.id::text
+            )
+        )
+        order by created_at limit p_limit
+        for no key update skip locked
+    ), claimed as (
+        update public.chat_attachments as a set state = 'dead' from dead where a.id = dead.id returning a.id
+    )
+    select coalesce(json_agg(id), '[]') into v_ids from claimed;
+    return v_ids;
+end $$;
+
+-- Forget claimed attachments whose files are gone. Returns how many.
+create or replace function public.chat_delete_attachments(p_ids uuid[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_deleted bigint;
+begin
+    delete from public.chat_attachments where id = any (p_ids) and state = 'dead';
+    get diagnostics v_deleted = row_count;
+    return to_json(v_deleted);
+end $$;
+
+-- Of these ids those that no row has.
+create or replace function public.chat_list_unknown_attachments(p_ids uuid[]) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from unnest(p_ids) as id
+        where not exists (select from public.chat_attachments as a where a.id = id.id)
+    );
+end $$;
 
 
 -- blocks ------------------------------------------------------------------------------------------------------------
@@ -996,42 +1250,11 @@ begin
 end $$;
 
 
--- borrowed ----------------------------------------------------------------------------------------------------------
-
--- Copies of functions of departures.sql and conversations.sql: this file goes when those have them.
-
--- See to it that the owner of a locked conversation is one of its members: the longest-standing admin, else member, follows
--- one who has left. Returns false when nobody is left.
-create or replace function public.chat_hand_over(p_conversation public.conversations) returns boolean
-language plpgsql set search_path = ''
-as $$
-declare
-    v_heir uuid;
-begin
-    select user_id into v_heir from public.user_conversation
-    where conversation_id = p_conversation.id
-    order by user_id = p_conversation.owner_user_id desc, role = 'admin' desc, joined_at nulls first, user_id
-    limit 1;
-    if v_heir <> p_conversation.owner_user_id then
-        update public.conversations set owner_user_id = v_heir where id = p_conversation.id;
-    end if;
-    return v_heir is not null;
-end $$;
-
--- A conversation as everybody sees it who belongs to it: what events carry.
-create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
-language sql stable
-as $$
-    select public.chat_merge(
-        public.chat_conversation_json(p_conversation),
-        json_build_object('participants', public.chat_participants_json(p_conversation))
-    )
-$$;
-
-
 -- conversation_lists ------------------------------------------------------------------------------------------------
 
--- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them.
+-- p_draft: `{name, participant_ids}`. The result is the conversation with its participants, the owner among them, and
+-- `not_added`: who was left out because they have blocked the owner. An owner who is not listed hears of it only where
+-- the calling socket is named.
 create or replace function public.chat_create_conversation(
     p_user_id uuid, p_issued_at double precision, p_draft jsonb
 ) returns json
@@ -1039,35 +1262,41 @@ language plpgsql security definer set search_path = ''
 as $$
 declare
     v_conversation public.conversations;
-    v_listed_ids uuid[] := array(select id::uuid from jsonb_array_elements_text(p_draft -> 'participant_ids') as id);
-    v_unknown uuid;
+    v_listed uuid[] := array(select id::uuid from jsonb_array_elements_text(p_draft -> 'participant_ids') as id);
+    v_blocking uuid[];
+    v_shared json;
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
-    select id into v_unknown from unnest(v_listed_ids) as id
-    where not exists (select from public.users as u where u.id = id.id) limit 1;
-    if found then
-        raise exception using errcode = 'PT404', message = 'user_not_found', detail = 'There is no user ' || v_unknown || '.';
-    end if;
+    v_listed := public.chat_require_users(v_listed);
+    v_blocking := public.chat_who_blocked(p_user_id, v_listed);
+    v_listed := array(select id from unnest(v_listed) as id where id <> all(v_blocking));
     insert into public.conversations (name, owner_user_id, created_at, last_activity_at, member_count)
-    select p_draft ->> 'name', p_user_id, now(), now(), count(distinct id) from unnest(v_listed_ids || p_user_id) as id
+    select p_draft ->> 'name', p_user_id, now(), now(), count(distinct id) from unnest(v_listed || p_user_id) as id
     returning * into v_conversation;
     insert into public.user_conversation (conversation_id, user_id)
-    select v_conversation.id, id from unnest(v_listed_ids || p_user_id) as id group by id;
-    return public.chat_change_json(true, v_conversation.audience_version, public.chat_merge(
-        public.chat_conversation_json(v_conversation),
-        json_build_object('participants', public.chat_participants_json(v_conversation))
-    ));
+    select v_conversation.id, id from unnest(v_listed || p_user_id) as id group by id;
+    v_shared := public.chat_shared_conversation_json(v_conversation);
+    return public.chat_change_json(
+        true, v_conversation.audience_version, public.chat_with_not_added(v_shared, v_blocking),
+        json_build_array(json_build_object(
+            'event', 'newConversation', 'payload', v_shared,
+            'skips', case when p_user_id = any(v_listed) then 'socket' else 'caller' end
+        ))
+    );
 end $$;
 
--- A page of the user's conversations, the most recently active first; p_before_at and p_before_id are the cursor.
--- It ends after p_limit conversations or after two mebibytes: `next` leads on.
+-- A page of the user's conversations: the pinned ones first, then the most recently active. Archived ones are left out
+-- unless p_archived. p_before: the cursor `{pinned, at, id}`. It ends after p_limit conversations or after two mebibytes:
+-- `next` leads on.
 create or replace function public.chat_list_conversations(
-    p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer,
-    p_before_at timestamptz, p_before_id uuid
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer, p_archived boolean, p_before jsonb
 ) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
+    v_pinned boolean := (p_before ->> 'pinned')::boolean;
+    v_at timestamptz := (p_before ->> 'at')::timestamptz;
+    v_id uuid := (p_before ->> 'id')::uuid;
     v_row record;
     v_item json;
     v_items json[] := '{}';
@@ -1077,12 +1306,13 @@ declare
 begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     for v_row in
-        select c, m, c.id, c.last_activity_at
+        select c, m, c.id, c.last_activity_at, m.pinned
         from public.user_conversation as m
         join public.conversations as c on c.id = m.conversation_id
         where m.user_id = p_user_id
-          and (p_before_at is null or (c.last_activity_at, c.id) < (p_before_at, p_before_id))
-        order by c.last_activity_at desc, c.id desc
+          and (v_at is null or (m.pinned, c.last_activity_at, c.id) < (v_pinned, v_at, v_id))
+          and (p_archived or not public.chat_is_archived(c, m))
+        order by m.pinned desc, c.last_activity_at desc, c.id desc
         limit p_limit + 1
     loop
         if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
@@ -1094,9 +1324,63 @@ begin
         );
         v_items := v_items || v_item;
         v_bytes := v_bytes + octet_length(v_item::text);
-        v_last := json_build_object('at', public.chat_time(v_row.last_activity_at), 'id', v_row.id);
+        v_last := json_build_object(
+            'pinned', v_row.pinned, 'at', public.chat_time(v_row.last_activity_at), 'id', v_row.id
+        );
     end loop;
     return json_build_object('info', json_build_object('next', v_next), 'items', array_to_json(v_items));
+end $$;
+
+
+-- conversation_settings ---------------------------------------------------------------------------------------------
+
+-- One conversation, as the caller sees it.
+create or replace function public.chat_get_conversation(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+begin
+    return (
+        select public.chat_own_conversation_json(c, v_member) from public.conversations as c where c.id = p_conversation_id
+    );
+end $$;
+
+-- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?, custom?}`, the last
+-- merged. What changes nothing takes no version.
+create or replace function public.chat_update_conversation(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb, p_system_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_actor public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_old public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_new public.conversations;
+    v_shared json;
+    v_events json[];
+begin
+    perform public.chat_require_admin(v_old, public.chat_get_member(p_conversation_id, p_user_id));
+    v_new := jsonb_populate_record(v_old, p_changes - 'custom');
+    v_new.custom := public.chat_merge_custom(v_old.custom, coalesce(p_changes -> 'custom', '{}'));
+    if v_new is not distinct from v_old then
+        return public.chat_change_json(false, v_old.audience_version, public.chat_shared_conversation_json(v_old));
+    end if;
+    update public.conversations
+    set name = v_new.name, description = v_new.description, avatar_url = v_new.avatar_url, visibility = v_new.visibility,
+        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen, custom = v_new.custom
+    where id = p_conversation_id;
+    v_new := public.chat_next_version(p_conversation_id, 0, false);
+    v_shared := public.chat_shared_conversation_json(v_new);
+    v_events := array[json_build_object('event', 'conversationUpdated', 'payload', v_shared)];
+    return public.chat_change_json(true, v_new.audience_version, v_shared, array_to_json(
+        v_events || public.chat_add_system_message(
+            p_system_messages and v_new.name <> v_old.name, p_conversation_id, v_actor,
+            public.chat_people_json('renamed', '{}') || jsonb_build_object('name', v_new.name)
+        )
+    ));
 end $$;
 
 
@@ -1109,8 +1393,8 @@ create or replace function public.chat_conversation_json(p_conversation public.c
 language sql stable
 as $$
     select json_build_object(
-        'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
+        'id', p_conversation.id, 'conversation_id', p_conversation.id, 'name', p_conversation.name,
+        'owner_user_id', p_conversation.owner_user_id, 'created_at', public.chat_time(p_conversation.created_at),
         'version', p_conversation.version, 'last_seq', p_conversation.last_seq, 'oldest_seq', p_conversation.oldest_seq,
         'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
         'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
@@ -1143,9 +1427,19 @@ as $$
     ), 'null')
 $$;
 
--- p_messages: the messages to show, a JSON array.
-create or replace function public.chat_member_conversation_json(
-    p_conversation public.conversations, p_member public.user_conversation, p_messages json
+-- A conversation as everybody sees it who belongs to it: what events carry.
+create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_conversation_json(p_conversation),
+        json_build_object('participants', public.chat_participants_json(p_conversation))
+    )
+$$;
+
+-- A conversation as one member sees it.
+create or replace function public.chat_own_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation
 ) returns json
 language sql stable
 as $$
@@ -1153,8 +1447,19 @@ as $$
         public.chat_merge(public.chat_conversation_json(p_conversation), public.chat_own_json(p_conversation, p_member)),
         json_build_object(
             'participants', public.chat_participants_json(p_conversation),
-            'last_message', public.chat_newest_messages_json(p_conversation, p_member, 1) -> 0, 'messages', p_messages
+            'last_message', public.chat_newest_messages_json(p_conversation, p_member, 1) -> 0
         )
+    )
+$$;
+
+-- p_messages: the messages to show, a JSON array.
+create or replace function public.chat_member_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_messages json
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_own_conversation_json(p_conversation, p_member), json_build_object('messages', p_messages)
     )
 $$;
 
@@ -1331,6 +1636,98 @@ begin
         end
     where id = p_message.thread_id;
     return p_message;
+end $$;
+
+
+-- departures --------------------------------------------------------------------------------------------------------
+
+-- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
+-- last one out deletes the conversation. The result is the participant as it was, with the version of the removal.
+create or replace function public.chat_remove_member(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_actor public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_acting public.user_conversation := public.chat_get_member(p_conversation_id, p_user_id);
+    v_member public.user_conversation;
+    v_next public.conversations;
+    v_events json[];
+    v_result json;
+begin
+    perform public.chat_require_group(v_conversation);
+    if p_member_id <> p_user_id then
+        perform public.chat_require_admin(v_conversation, v_acting);
+    end if;
+    v_member := public.chat_find_participant(p_conversation_id, p_member_id);
+    if p_member_id <> p_user_id and public.chat_rank(public.chat_role(v_conversation, v_member))
+                                    >= public.chat_rank(public.chat_role(v_conversation, v_acting)) then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the owner removes admins.';
+    end if;
+    v_result := public.chat_changed_participant_json(v_conversation, v_member, v_conversation.version + 1);
+    v_events := array[json_build_object(
+        'event', 'removedFromConversation', 'user_ids', array[p_member_id], 'payload',
+        json_build_object('conversation_id', p_conversation_id, 'version', v_conversation.version + 1)
+    )];
+    delete from public.user_conversation where conversation_id = p_conversation_id and user_id = p_member_id;
+    if not public.chat_hand_over(v_conversation) then
+        delete from public.conversations where id = p_conversation_id;
+        return public.chat_change_json(true, v_conversation.audience_version, v_result, array_to_json(v_events));
+    end if;
+    v_next := public.chat_next_version(p_conversation_id, 0, true);
+    return public.chat_change_json(true, v_next.audience_version, v_result, array_to_json(
+        v_events || json_build_object(
+            'event', 'conversationUpdated', 'payload', public.chat_shared_conversation_json(v_next)
+        ) || public.chat_add_system_message(
+            p_system_messages, p_conversation_id, v_actor, public.chat_people_json(
+                case when p_member_id = p_user_id then 'member_left' else 'member_removed' end, array[p_member_id]
+            )
+        )
+    ));
+end $$;
+
+-- See to it that the owner of a locked conversation is one of its members: the longest-standing admin, else member, follows
+-- one who has left. Returns false when nobody is left.
+create or replace function public.chat_hand_over(p_conversation public.conversations) returns boolean
+language plpgsql set search_path = ''
+as $$
+declare
+    v_heir uuid;
+begin
+    select user_id into v_heir from public.user_conversation
+    where conversation_id = p_conversation.id
+    order by user_id = p_conversation.owner_user_id desc, role = 'admin' desc, joined_at nulls first, user_id
+    limit 1;
+    if v_heir <> p_conversation.owner_user_id then
+        update public.conversations set owner_user_id = v_heir where id = p_conversation.id;
+    end if;
+    return v_heir is not null;
+end $$;
+
+-- Delete a conversation, with everything in it.
+create or replace function public.chat_delete_conversation(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_gone json;
+    v_members uuid[];
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    if v_conversation.type = 'direct' or v_conversation.owner_user_id <> p_user_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the owner may do this.';
+    end if;
+    v_gone := json_build_object('conversation_id', p_conversation_id, 'version', v_conversation.version + 1);
+    v_members := array(select user_id from public.user_conversation where conversation_id = p_conversation_id);
+    delete from public.conversations where id = p_conversation_id;
+    return public.chat_change_json(true, v_conversation.audience_version, v_gone, json_build_array(json_build_object(
+        'event', 'conversationDeleted', 'payload', v_gone, 'user_ids', v_members
+    )));
 end $$;
 
 
@@ -1958,6 +2355,178 @@ as $$
 $$;
 
 
+-- invites -----------------------------------------------------------------------------------------------------------
+
+create or replace function public.chat_invite_json(p_invite public.chat_invites) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'code', p_invite.code, 'conversation_id', p_invite.conversation_id, 'user_id', p_invite.user_id,
+        'uses_left', p_invite.uses_left, 'expires_at', public.chat_time(p_invite.expires_at),
+        'created_at', public.chat_time(p_invite.created_at)
+    )
+$$;
+
+-- An invite that can still be used. Raises 404 invite_not_found, also for one that has expired.
+create or replace function public.chat_find_invite(p_code text) returns public.chat_invites
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_invite public.chat_invites;
+begin
+    select * into v_invite from public.chat_invites
+    where code = p_code and (expires_at is null or expires_at > clock_timestamp());
+    if not found then
+        raise exception using errcode = 'PT404', message = 'invite_not_found';
+    end if;
+    return v_invite;
+end $$;
+
+-- p_code: made by the server, not to be guessed. p_draft: `{expires_in?, uses?}`, seconds and how many may use it.
+create or replace function public.chat_create_invite(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_code text, p_draft jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_conversation public.conversations;
+    v_invite public.chat_invites;
+begin
+    -- The lock that deleting takes too: there is no invite to a conversation that is gone.
+    select * into v_conversation from public.conversations where id = p_conversation_id for key share;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    perform public.chat_require_group(v_conversation);
+    perform public.chat_require_admin(v_conversation, v_member);
+    delete from public.chat_invites where conversation_id = p_conversation_id and expires_at < clock_timestamp();
+    insert into public.chat_invites (code, conversation_id, user_id, uses_left, expires_at)
+    values (
+        p_code, p_conversation_id, p_user_id, (p_draft ->> 'uses')::integer,
+        clock_timestamp() + make_interval(secs => (p_draft ->> 'expires_in')::integer)
+    )
+    returning * into v_invite;
+    return public.chat_invite_json(v_invite);
+end $$;
+
+-- A page of the invites that can still be used, the newest first; p_before: the cursor `{at, code}`.
+create or replace function public.chat_list_invites(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer, p_before jsonb
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_member public.user_conversation := public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    v_conversation public.conversations;
+    v_items json;
+    v_count integer;
+    v_next json;
+begin
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    perform public.chat_require_group(v_conversation);
+    perform public.chat_require_admin(v_conversation, v_member);
+    with found as materialized (
+        select i from public.chat_invites as i
+        where i.conversation_id = p_conversation_id and (i.expires_at is null or i.expires_at > now())
+          and (p_before is null or (i.created_at, i.code) < ((p_before ->> 'at')::timestamptz, p_before ->> 'code'))
+        order by i.created_at desc, i.code desc
+        limit p_limit + 1
+    ), numbered as (
+        select i, row_number() over (order by (i).created_at desc, (i).code desc) as place from found
+    )
+    select count(*),
+           coalesce(json_agg(public.chat_invite_json(i) order by place) filter (where place <= p_limit), '[]'),
+           json_agg(json_build_object('at', public.chat_time((i).created_at), 'code', (i).code))
+               filter (where place = p_limit) -> 0
+    into v_count, v_items, v_next
+    from numbered;
+    return json_build_object(
+        'info', json_build_object('next', case when v_count > p_limit then v_next end), 'items', v_items
+    );
+end $$;
+
+-- What an invite says to whoever has it: a name and a number; to a member also which conversation it is.
+create or replace function public.chat_get_invite(p_user_id uuid, p_issued_at double precision, p_code text) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_invite public.chat_invites;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_invite := public.chat_find_invite(p_code);
+    return (
+        select json_build_object(
+            'code', p_code, 'name', c.name,
+            'member_count', coalesce(c.member_count, public.chat_count_members(c.id)),
+            'conversation_id', (
+                select m.conversation_id from public.user_conversation as m
+                where m.conversation_id = c.id and m.user_id = p_user_id
+            )
+        )
+        from public.conversations as c where c.id = v_invite.conversation_id
+    );
+end $$;
+
+-- Which conversation an invite leads to, for ever. Raises 404 invite_not_found.
+create or replace function public.chat_get_invite_conversation(p_code text) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return json_build_object('conversation_id', (public.chat_find_invite(p_code)).conversation_id);
+end $$;
+
+-- Enter a conversation by an invite. Of two who take the last use at once one gets in. A member already uses nothing.
+create or replace function public.chat_accept_invite(
+    p_user_id uuid, p_issued_at double precision, p_code text, p_system_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_user public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_invite public.chat_invites := public.chat_find_invite(p_code);
+    v_conversation public.conversations;
+    v_change json;
+begin
+    select * into v_conversation from public.conversations where id = v_invite.conversation_id for no key update;
+    perform from public.chat_invites where code = p_code for update;  -- after the conversation, as deleting it does
+    v_invite := public.chat_find_invite(p_code);  -- used up or taken back while this waited?
+    v_change := public.chat_enter_conversation(v_conversation, v_user, p_system_messages);
+    if (v_change ->> 'announce')::boolean then
+        update public.chat_invites set uses_left = uses_left - 1 where code = p_code;
+        delete from public.chat_invites where code = p_code and uses_left = 0;
+    end if;
+    return v_change;
+end $$;
+
+-- Take an invite back: whoever made it, and the admins. Raises 404 invite_not_found, also for who is no member.
+create or replace function public.chat_delete_invite(p_user_id uuid, p_issued_at double precision, p_code text) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_member public.user_conversation;
+    v_invite public.chat_invites;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_invite := public.chat_find_invite(p_code);
+    select * into v_conversation from public.conversations where id = v_invite.conversation_id;
+    select * into v_member from public.user_conversation
+    where conversation_id = v_invite.conversation_id and user_id = p_user_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'invite_not_found';
+    end if;
+    if v_invite.user_id <> p_user_id then
+        perform public.chat_require_admin(v_conversation, v_member);
+    end if;
+    delete from public.chat_invites where code = p_code returning * into v_invite;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'invite_not_found';
+    end if;
+    return public.chat_invite_json(v_invite);
+end $$;
+
+
 -- jobs --------------------------------------------------------------------------------------------------------------
 
 -- A job: waiting, then running under a lease, then gone; or waiting again after an error, or dead with the last one. The
@@ -2242,9 +2811,20 @@ end $$;
 
 -- members -----------------------------------------------------------------------------------------------------------
 
+-- Nobody owns a direct conversation: its `owner_user_id` is who made it.
 create or replace function public.chat_role(p_conversation public.conversations, p_member public.user_conversation) returns text
 language sql immutable
-as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
+as $$
+    select case
+        when p_conversation.type = 'direct' then 'member'
+        when p_conversation.owner_user_id = p_member.user_id then 'owner'
+        else p_member.role
+    end
+$$;
+
+create or replace function public.chat_rank(p_role text) returns integer
+language sql immutable
+as $$ select array_position(array['member', 'admin', 'owner'], p_role) $$;
 
 -- The 100 members who are in the conversation longest, by name.
 create or replace function public.chat_participants_json(p_conversation public.conversations) returns json
@@ -2347,6 +2927,193 @@ begin
         raise exception using errcode = 'PT403', message = 'not_allowed',
             detail = 'Only the owner and the admins of the conversation may do this.';
     end if;
+end $$;
+
+
+-- memberships -------------------------------------------------------------------------------------------------------
+
+-- How people come into a conversation and go: each change is one version, its system message the next.
+
+-- The first message that exists for who comes now, unless something else is said.
+create or replace function public.chat_history_start(p_conversation public.conversations) returns bigint
+language sql immutable
+as $$ select case p_conversation.history when 'all' then 1 else p_conversation.last_seq + 1 end $$;
+
+-- Make people members of a locked conversation, with everything read, and return it at its next version.
+create or replace function public.chat_insert_members(
+    p_conversation public.conversations, p_user_ids uuid[], p_role text, p_history_from bigint
+) returns public.conversations
+language plpgsql set search_path = ''
+as $$
+begin
+    insert into public.user_conversation (
+        conversation_id, user_id, role, joined_at, joined_version, history_from, last_read_seq, last_delivered_seq,
+        read_system_count
+    )
+    select p_conversation.id, id, p_role, clock_timestamp(), p_conversation.version + 1, p_history_from,
+           p_conversation.last_seq, p_conversation.last_seq, p_conversation.system_count
+    from unnest(p_user_ids) as id;
+    return public.chat_next_version(p_conversation.id, 0, true);
+end $$;
+
+-- What is told of people who have come: they hear newConversation, the others conversationUpdated. p_conversation: as it
+-- is with them.
+create or replace function public.chat_entered_json(
+    p_conversation public.conversations, p_actor public.users, p_event text, p_user_ids uuid[],
+    p_system_messages boolean, p_not_added uuid[]
+) returns json
+language plpgsql set search_path = ''
+as $$
+declare
+    v_shared json := public.chat_shared_conversation_json(p_conversation);
+begin
+    return public.chat_change_json(
+        true, p_conversation.audience_version, public.chat_with_not_added(v_shared, p_not_added),
+        array_to_json(array[
+            json_build_object('event', 'newConversation', 'payload', v_shared, 'user_ids', p_user_ids),
+            json_build_object('event', 'conversationUpdated', 'payload', v_shared, 'except_user_ids', p_user_ids)
+        ] || public.chat_add_system_message(
+            p_system_messages, p_conversation.id, p_actor, public.chat_people_json(p_event, p_user_ids)
+        ))
+    );
+end $$;
+
+-- Let somebody into a locked conversation who comes of their own accord. A member already: nothing changes.
+create or replace function public.chat_enter_conversation(
+    p_conversation public.conversations, p_user public.users, p_system_messages boolean
+) returns json
+language plpgsql set search_path = ''
+as $$
+begin
+    if exists (
+        select from public.user_conversation where conversation_id = p_conversation.id and user_id = p_user.id
+    ) then
+        return public.chat_change_json(
+            false, p_conversation.audience_version, public.chat_shared_conversation_json(p_conversation)
+        );
+    end if;
+    return public.chat_entered_json(
+        public.chat_insert_members(p_conversation, array[p_user.id], 'member', public.chat_history_start(p_conversation)),
+        p_user, 'member_joined', array[p_user.id], p_system_messages, '{}'::uuid[]
+    );
+end $$;
+
+-- Those of p_user_ids who exist, each once. Raises 404 user_not_found when one does not.
+create or replace function public.chat_require_users(p_user_ids uuid[]) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_unknown uuid;
+begin
+    select id into v_unknown from unnest(p_user_ids) as id
+    where not exists (select from public.users as u where u.id = id.id and u.erased_at is null) limit 1;
+    if found then
+        raise exception using errcode = 'PT404', message = 'user_not_found', detail = 'There is no user ' || v_unknown || '.';
+    end if;
+    return array(select distinct id from unnest(p_user_ids) as id order by id);
+end $$;
+
+-- Those of p_user_ids who have blocked p_user_id, and so are not added by that user.
+create or replace function public.chat_who_blocked(p_user_id uuid, p_user_ids uuid[]) returns uuid[]
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return array(
+        select user_id from public.chat_blocks where blocked_user_id = p_user_id and user_id = any(p_user_ids) order by user_id
+    );
+end $$;
+
+-- A conversation as the answer to who adds people has it: where somebody was left out, `not_added` says whom.
+create or replace function public.chat_with_not_added(p_shared json, p_user_ids uuid[]) returns json
+language sql immutable
+as $$
+    select case
+        when p_user_ids = '{}' then p_shared
+        else public.chat_merge(p_shared, json_build_object('not_added', p_user_ids))
+    end
+$$;
+
+create or replace function public.chat_require_group(p_conversation public.conversations) returns void
+language plpgsql immutable set search_path = ''
+as $$
+begin
+    if p_conversation.type = 'direct' then
+        raise exception using errcode = 'PT403', message = 'not_allowed',
+            detail = 'A direct conversation is of two people, for ever; archive it instead.';
+    end if;
+end $$;
+
+-- p_draft: `{participant_ids, role?, history_from?}`, the last `all`, `now` or a number. Nobody gives more history than
+-- they see.
+create or replace function public.chat_add_members(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb, p_system_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_actor public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_acting public.user_conversation := public.chat_get_member(p_conversation_id, p_user_id);
+    v_role text := coalesce(p_draft ->> 'role', 'member');
+    v_from text := p_draft ->> 'history_from';
+    v_history_from bigint := public.chat_history_start(v_conversation);
+    v_listed uuid[];
+    v_blocking uuid[];
+    v_new uuid[];
+begin
+    perform public.chat_require_group(v_conversation);
+    perform public.chat_require_admin(v_conversation, v_acting);
+    if v_role <> 'member' and public.chat_role(v_conversation, v_acting) <> 'owner' then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the owner gives roles.';
+    end if;
+    v_listed := public.chat_require_users(
+        array(select id::uuid from jsonb_array_elements_text(p_draft -> 'participant_ids') as id)
+    );
+    v_new := array(
+        select listed.id from unnest(v_listed) as listed (id) where not exists (
+            select from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and m.user_id = listed.id
+        )
+    );
+    v_blocking := public.chat_who_blocked(p_user_id, v_new);
+    v_new := array(select id from unnest(v_new) as id where id <> all(v_blocking));
+    if v_new = '{}' then
+        return public.chat_change_json(false, v_conversation.audience_version, public.chat_with_not_added(
+            public.chat_shared_conversation_json(v_conversation), v_blocking
+        ));
+    end if;
+    if v_from is not null then
+        v_history_from := case v_from
+            when 'all' then 1 when 'now' then v_conversation.last_seq + 1
+            else least(v_from::bigint, v_conversation.last_seq + 1)
+        end;
+        v_history_from := greatest(v_history_from, v_acting.history_from);
+    end if;
+    return public.chat_entered_json(
+        public.chat_insert_members(v_conversation, v_new, v_role, v_history_from), v_actor, 'member_added', v_new,
+        p_system_messages, v_blocking
+    );
+end $$;
+
+-- Enter a public conversation. Raises 404 conversation_not_found for any other.
+create or replace function public.chat_join_conversation(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_system_messages boolean
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_user public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation public.conversations;
+begin
+    select * into v_conversation from public.conversations as c
+    where c.id = p_conversation_id and (c.visibility = 'public' or exists (
+        select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
+    ))
+    for no key update;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    return public.chat_enter_conversation(v_conversation, v_user, p_system_messages);
 end $$;
 
 
@@ -2786,14 +3553,6 @@ begin
     );
 end $$;
 
--- What a system message says, in English. It holds ids; the names are those of the moment at which it is read.
-create or replace function public.chat_system_text(p_message public.messages, p_author public.users) returns text
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return p_author.username || ' changed the conversation.';
-end $$;
-
 -- How many bytes a message is as JSON, at most: a byte of text is six of JSON.
 create or replace function public.chat_message_bytes(p_message public.messages) returns bigint
 language sql immutable
@@ -2830,6 +3589,103 @@ begin
         raise exception using errcode = 'PT404', message = 'message_not_found';
     end if;
     return json_build_object('conversation_id', v_conversation_id);
+end $$;
+
+
+-- open_conversations ------------------------------------------------------------------------------------------------
+
+-- Conversations that are found without being added: the direct one of two people, and public ones.
+
+-- The one conversation of two people, made where there is none. Raises 403 blocked.
+create or replace function public.chat_open_direct_conversation(
+    p_user_id uuid, p_issued_at double precision, p_other_user_id uuid
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_first uuid := least(p_user_id, p_other_user_id);
+    v_second uuid := greatest(p_user_id, p_other_user_id);
+    v_conversation public.conversations;
+    v_shared json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    perform public.chat_require_users(array[p_other_user_id]);
+    if exists (
+        select from public.chat_blocks
+        where (user_id, blocked_user_id) in ((v_first, v_second), (v_second, v_first))
+    ) then
+        raise exception using errcode = 'PT403', message = 'blocked';
+    end if;
+    -- Two who ask at once: the second waits here, and finds what the first has made.
+    perform pg_advisory_xact_lock(hashtextextended(concat_ws(' ', v_first, v_second), 7243692));
+    select c.* into v_conversation
+    from public.chat_direct_conversations as d join public.conversations as c on c.id = d.conversation_id
+    where d.first_user_id = v_first and d.second_user_id = v_second;
+    if found then
+        return public.chat_change_json(
+            false, v_conversation.audience_version, public.chat_shared_conversation_json(v_conversation)
+        );
+    end if;
+    insert into public.conversations (type, name, owner_user_id, created_at, last_activity_at, member_count)
+    values ('direct', '', p_user_id, now(), now(), 2)
+    returning * into v_conversation;
+    insert into public.chat_direct_conversations (first_user_id, second_user_id, conversation_id)
+    values (v_first, v_second, v_conversation.id);
+    insert into public.user_conversation (conversation_id, user_id)
+    values (v_conversation.id, v_first), (v_conversation.id, v_second);
+    v_shared := public.chat_shared_conversation_json(v_conversation);
+    return public.chat_change_json(true, v_conversation.audience_version, v_shared, json_build_array(
+        json_build_object('event', 'newConversation', 'payload', v_shared)
+    ));
+end $$;
+
+-- A page of the public conversations, the newest first; with p_query those whose name contains it, in any case.
+create or replace function public.chat_list_public_conversations(
+    p_user_id uuid, p_issued_at double precision, p_query text, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_pattern text := '%' || regexp_replace(p_query, '([\\%_])', '\\\1', 'g') || '%';
+    v_items json;
+    v_count integer;
+    v_next json;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    with found as materialized (
+        select c from public.conversations as c
+        where c.visibility = 'public' and (v_pattern is null or c.name ilike v_pattern)
+          and (p_before_at is null or (c.created_at, c.id) < (p_before_at, p_before_id))
+        order by c.created_at desc, c.id desc
+        limit p_limit + 1
+    ), numbered as (
+        select c, row_number() over (order by (c).created_at desc, (c).id desc) as place from found
+    )
+    select count(*),
+           coalesce(json_agg(public.chat_public_conversation_json(c, p_user_id) order by place)
+                    filter (where place <= p_limit), '[]'),
+           json_agg(json_build_object('at', public.chat_time((c).created_at), 'id', (c).id))
+               filter (where place = p_limit) -> 0
+    into v_count, v_items, v_next
+    from numbered;
+    return json_build_object(
+        'info', json_build_object('next', case when v_count > p_limit then v_next end), 'items', v_items
+    );
+end $$;
+
+-- A public conversation as whoever looks for one sees it.
+create or replace function public.chat_public_conversation_json(p_conversation public.conversations, p_user_id uuid) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return json_build_object(
+        'id', p_conversation.id, 'name', p_conversation.name, 'description', p_conversation.description,
+        'avatar_url', p_conversation.avatar_url, 'created_at', public.chat_time(p_conversation.created_at),
+        'member_count', coalesce(p_conversation.member_count, public.chat_count_members(p_conversation.id)),
+        'is_member', exists (
+            select from public.user_conversation where conversation_id = p_conversation.id and user_id = p_user_id
+        )
+    );
 end $$;
 
 
@@ -3061,6 +3917,9 @@ begin
         order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
+    if p_after_seq < v_oldest then  -- what lies between does not exist: the page begins with the oldest
+        p_after_seq := v_oldest - 1;
+    end if;
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit
@@ -3083,6 +3942,197 @@ begin
             'has_more_before', v_first > v_oldest and v_newest >= v_oldest, 'has_more_after', v_last < v_newest
         ),
         'items', v_page.items
+    );
+end $$;
+
+
+-- participants ------------------------------------------------------------------------------------------------------
+
+-- A member whom somebody names in a conversation of theirs. Raises 404 user_not_found.
+create or replace function public.chat_find_participant(p_conversation_id uuid, p_member_id uuid) returns public.user_conversation
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_member public.user_conversation;
+begin
+    select * into v_member from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = p_member_id;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'user_not_found',
+            detail = 'This user is no member of the conversation.';
+    end if;
+    return v_member;
+end $$;
+
+-- A participant with the version at which that is so.
+create or replace function public.chat_changed_participant_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_version bigint
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select public.chat_merge(
+            public.chat_participant_json(p_conversation, p_member, u),
+            json_build_object('conversation_id', p_conversation.id, 'version', p_version)
+        )
+        from public.users as u where u.id = p_member.user_id
+    );
+end $$;
+
+-- A page of a conversation's members, the longest-standing first. p_after: the cursor `{at, id}`, whose `at` is null among
+-- the members of before there was a time.
+create or replace function public.chat_list_members(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer, p_after jsonb
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_at timestamptz := (p_after ->> 'at')::timestamptz;
+    v_id uuid := (p_after ->> 'id')::uuid;
+    v_conversation public.conversations;
+    v_items json;
+    v_count integer;
+    v_next json;
+begin
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    with found as materialized (
+        (
+            select m from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and m.joined_at is null and v_at is null
+              and (v_id is null or m.user_id > v_id)
+            order by m.user_id limit p_limit + 1
+        )
+        union all
+        (
+            select m from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and m.joined_at is not null
+              and (v_at is null or (m.joined_at, m.user_id) > (v_at, v_id))
+            order by m.joined_at, m.user_id limit p_limit + 1
+        )
+    ), numbered as (
+        select m, row_number() over (order by (m).joined_at nulls first, (m).user_id) as place from found
+    )
+    select count(*),
+           coalesce(json_agg(public.chat_participant_json(v_conversation, n.m, u) order by n.place)
+                    filter (where n.place <= p_limit), '[]'),
+           json_agg(json_build_object('at', public.chat_time((n.m).joined_at), 'id', (n.m).user_id))
+               filter (where n.place = p_limit) -> 0
+    into v_count, v_items, v_next
+    from numbered as n
+    cross join lateral (select * from public.users where id = (n.m).user_id limit 1) as u
+    where n.place <= p_limit + 1;
+    return json_build_object(
+        'info', json_build_object('next', case when v_count > p_limit then v_next end), 'items', v_items
+    );
+end $$;
+
+-- p_changes: `{role?, custom?}`. Roles are given by the owner; with `owner` the conversation is handed over, and its old
+-- owner becomes an admin. `custom` is merged, by the member or an admin.
+create or replace function public.chat_update_member(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_acting public.user_conversation;
+    v_member public.user_conversation;
+    v_old json;
+    v_custom jsonb;
+    v_role text;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    v_conversation := public.chat_lock_conversation(p_conversation_id, p_user_id);
+    v_acting := public.chat_get_member(p_conversation_id, p_user_id);
+    v_member := public.chat_find_participant(p_conversation_id, p_member_id);
+    v_old := public.chat_changed_participant_json(v_conversation, v_member, v_conversation.version);
+    v_role := coalesce(p_changes ->> 'role', public.chat_role(v_conversation, v_member));
+    v_custom := public.chat_merge_custom(v_member.custom, coalesce(p_changes -> 'custom', '{}'));
+    if p_changes ? 'custom' and p_member_id <> p_user_id then
+        perform public.chat_require_admin(v_conversation, v_acting);
+    end if;
+    if v_role <> public.chat_role(v_conversation, v_member) then
+        perform public.chat_give_role(v_conversation, v_acting, v_member, v_role);
+    elsif v_custom = v_member.custom then
+        return public.chat_change_json(false, v_conversation.audience_version, v_old);
+    end if;
+    update public.user_conversation set custom = v_custom where id = v_member.id;
+    v_conversation := public.chat_next_version(p_conversation_id, 0, false);
+    return public.chat_change_json(
+        true, v_conversation.audience_version,
+        public.chat_changed_participant_json(
+            v_conversation, public.chat_get_member(p_conversation_id, p_member_id), v_conversation.version
+        ),
+        json_build_array(json_build_object(
+            'event', 'conversationUpdated', 'payload', public.chat_shared_conversation_json(v_conversation)
+        ))
+    );
+end $$;
+
+-- Give a member of a locked conversation another role. Raises 403 not_allowed.
+create or replace function public.chat_give_role(
+    p_conversation public.conversations, p_acting public.user_conversation, p_member public.user_conversation, p_role text
+) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    perform public.chat_require_group(p_conversation);
+    if public.chat_role(p_conversation, p_acting) <> 'owner' then
+        raise exception using errcode = 'PT403', message = 'not_allowed', detail = 'Only the owner gives roles.';
+    end if;
+    if p_member.user_id = p_acting.user_id then
+        raise exception using errcode = 'PT403', message = 'not_allowed',
+            detail = 'Make somebody else the owner: the old one is an admin then.';
+    end if;
+    if p_role = 'owner' then
+        update public.conversations set owner_user_id = p_member.user_id where id = p_conversation.id;
+        update public.user_conversation set role = 'admin' where id = p_acting.id;
+    else
+        update public.user_conversation set role = p_role where id = p_member.id;
+    end if;
+end $$;
+
+-- p_changes: `{pinned?, archived?, muted_until?}`, the caller's own. Others hear nothing of it, and it has no version.
+create or replace function public.chat_update_member_settings(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_old public.user_conversation;
+    v_new public.user_conversation;
+    v_settings json;
+begin
+    perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
+    select * into v_conversation from public.conversations where id = p_conversation_id;
+    select * into v_old from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = p_user_id for update;
+    if not found or v_conversation.id is null then  -- removed in this moment, or deleted
+        raise exception using errcode = 'PT404', message = 'conversation_not_found';
+    end if;
+    v_new := jsonb_populate_record(v_old, p_changes - 'archived');
+    v_new.archived_at_count := case p_changes ->> 'archived'
+        when 'true' then v_conversation.last_seq - v_conversation.system_count
+        when 'false' then null
+        else v_old.archived_at_count
+    end;
+    if v_new is distinct from v_old then
+        update public.user_conversation
+        set pinned = v_new.pinned, muted_until = v_new.muted_until, archived_at_count = v_new.archived_at_count
+        where id = v_old.id;
+    end if;
+    v_settings := json_build_object(
+        'conversation_id', p_conversation_id, 'pinned', v_new.pinned,
+        'archived', public.chat_is_archived(v_conversation, v_new), 'muted_until', public.chat_time(v_new.muted_until)
+    );
+    return public.chat_change_json(
+        v_new is distinct from v_old, v_conversation.audience_version, v_settings,
+        json_build_array(json_build_object(
+            'event', 'conversationSettings', 'payload', v_settings, 'user_ids', array[p_user_id]
+        ))
     );
 end $$;
 
@@ -3423,6 +4473,26 @@ begin
     perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
 end $$;
 
+create or replace function public.chat_list_conversations(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_page json := public.chat_list_conversations(p_user_id, p_issued_at, p_limit, p_message_limit, true, case
+        when p_before_at is not null then jsonb_build_object('pinned', false, 'at', p_before_at, 'id', p_before_id)
+    end);
+    v_next json := v_page -> 'info' -> 'next';
+begin
+    return json_build_object(
+        'info', json_build_object('next', case
+            when json_typeof(v_next) = 'object' then json_build_object('at', v_next -> 'at', 'id', v_next -> 'id')
+        end),
+        'items', v_page -> 'items'
+    );
+end $$;
+
 
 -- reactions ---------------------------------------------------------------------------------------------------------
 
@@ -3723,6 +4793,82 @@ begin
         from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
         where m.user_id = p_user_id and public.chat_unread_count(c, m) > 0
     );
+end $$;
+
+
+-- retention ---------------------------------------------------------------------------------------------------------
+
+-- How many days the messages of a conversation are kept: the smaller of the server's and its own number, null for ever.
+create or replace function public.chat_retention_days(p_conversation public.conversations, p_days integer) returns integer
+language sql immutable
+as $$ select least(p_conversation.retention_days, p_days) $$;
+
+-- The next p_limit conversations after p_after that may hold messages of before their time: `{ids, last}`, last being null
+-- after the last ones.
+create or replace function public.chat_list_expired_conversations(p_days integer, p_after uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'ids', coalesce(json_agg(c.id order by c.id) filter (where exists (
+                select from public.messages as m
+                where m.conversation_id = c.id and m.seq = c.oldest_seq
+                  and m.created_at < now() - make_interval(days => public.chat_retention_days(c, p_days))
+            )), '[]'),
+            'last', (array_agg(c.id order by c.id))[p_limit]
+        )
+        from (
+            select * from public.conversations
+            where (p_days is not null or retention_days is not null) and (p_after is null or id > p_after)
+            order by id limit p_limit
+        ) as c
+    );
+end $$;
+
+-- Delete the messages of one conversation that are older than its retention: the oldest, p_limit at most, so that the
+-- conversation is locked for a moment only. No version is raised: `oldest_seq` says it. Pointers that lie behind move up,
+-- so that nothing that is gone counts as unread. Returns how many are deleted.
+create or replace function public.chat_sweep_conversation(p_conversation_id uuid, p_days integer, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_since timestamptz;
+    v_last bigint;      -- the newest number that goes
+    v_systems bigint;   -- the system messages up to it
+    v_deleted bigint;
+begin
+    select * into v_conversation from public.conversations where id = p_conversation_id for no key update;
+    if not found then
+        return to_json(0);
+    end if;
+    v_since := now() - make_interval(days => public.chat_retention_days(v_conversation, p_days));
+    if v_since is null then  -- it keeps everything by now
+        return to_json(0);
+    end if;
+    select coalesce(min(seq) filter (where created_at >= v_since) - 1, max(seq)) into v_last
+    from (
+        select seq, created_at from public.messages
+        where conversation_id = p_conversation_id and seq >= v_conversation.oldest_seq
+        order by seq limit p_limit
+    ) as oldest;
+    select system_count into v_systems from public.messages
+    where conversation_id = p_conversation_id and seq = v_last and seq >= v_conversation.oldest_seq;
+    if not found then
+        return to_json(0);
+    end if;
+    update public.chat_attachments as a set state = 'dead'
+    from public.messages as m
+    where m.conversation_id = p_conversation_id and m.seq <= v_last and m.attachments is not null and a.message_id = m.id;
+    delete from public.messages where conversation_id = p_conversation_id and seq <= v_last;
+    get diagnostics v_deleted = row_count;
+    update public.conversations set oldest_seq = v_last + 1 where id = p_conversation_id;
+    update public.user_conversation
+    set read_system_count = case when last_read_seq < v_last then v_systems else read_system_count end,
+        last_read_seq = greatest(last_read_seq, v_last), last_delivered_seq = greatest(last_delivered_seq, v_last)
+    where conversation_id = p_conversation_id and (last_read_seq < v_last or last_delivered_seq < v_last);
+    return to_json(v_deleted);
 end $$;
 
 
@@ -4179,7 +5325,7 @@ end $$;
 
 -- sends -------------------------------------------------------------------------------------------------------------
 
--- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
 -- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
 -- heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
@@ -4304,6 +5450,7 @@ begin
         public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
     )
     returning * into v_message;
+    v_message := public.chat_attach(v_message, p_draft);
     if v_root.id is not null then
         perform public.chat_add_reply(v_root, v_message);
     end if;
@@ -4556,6 +5703,83 @@ begin
         public.chat_member_conversation_json(p_conversation, p_member, v_messages),
         json_build_object('recovered', v_recovered)
     );
+end $$;
+
+
+-- system_messages ---------------------------------------------------------------------------------------------------
+
+-- What a system message says, in English. It holds ids; the names are those of the moment at which it is read.
+create or replace function public.chat_system_text(p_message public.messages, p_author public.users) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_custom jsonb := p_message.custom;
+begin
+    return p_author.username || case v_custom ->> 'event'
+        when 'member_added' then ' added ' || public.chat_name_people(v_custom)
+        when 'member_removed' then ' removed ' || public.chat_name_people(v_custom)
+        when 'member_joined' then ' joined'
+        when 'member_left' then ' left'
+        when 'renamed' then ' renamed the conversation to "' || (v_custom ->> 'name') || '"'
+        else ' changed the conversation'
+    end || '.';
+end $$;
+
+-- The people of a system message: `ann, bob, cid and 7 others`.
+create or replace function public.chat_name_people(p_custom jsonb) returns text
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_names text[] := array(
+        select u.username
+        from jsonb_array_elements_text(p_custom -> 'user_ids') with ordinality as listed (id, place)
+        join public.users as u on u.id = listed.id::uuid
+        where listed.place <= 3 order by listed.place
+    );
+    v_others bigint := (p_custom ->> 'count')::bigint - cardinality(v_names);
+begin
+    return concat_ws(
+        ' and ', nullif(array_to_string(v_names, ', '), ''),
+        case when v_others = 1 then '1 other' when v_others > 1 then v_others || ' others' end
+    );
+end $$;
+
+-- What a system message keeps of the people it is about: the first 100 of them, and how many they are.
+create or replace function public.chat_people_json(p_event text, p_user_ids uuid[]) returns jsonb
+language sql immutable
+as $$
+    select jsonb_build_object('event', p_event, 'user_ids', p_user_ids[:100], 'count', cardinality(p_user_ids))
+$$;
+
+-- Store a system message in a locked conversation, where they are wanted, and return the events of that: one or none. It
+-- takes the next version and number, and is unread for nobody.
+create or replace function public.chat_add_system_message(
+    p_is_wanted boolean, p_conversation_id uuid, p_actor public.users, p_custom jsonb
+) returns json[]
+language plpgsql set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_message public.messages;
+begin
+    if not p_is_wanted then
+        return '{}';
+    end if;
+    v_conversation := public.chat_next_version(p_conversation_id, 1, false);
+    update public.conversations set system_count = system_count + 1 where id = p_conversation_id
+    returning * into v_conversation;
+    insert into public.messages (
+        conversation_id, user_id, type, message, seq, version, created_at, system_count, custom
+    )
+    values (
+        p_conversation_id, p_actor.id, 'system', '', v_conversation.last_seq, v_conversation.version,
+        v_conversation.last_activity_at, v_conversation.system_count, p_custom
+    )
+    returning * into v_message;
+    return array[json_build_object(
+        'event', 'message', 'skips', 'nobody',
+        'payload', public.chat_sent_message_json(v_message, p_actor, v_conversation, null)
+    )];
 end $$;
 
 
@@ -5081,7 +6305,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '44c0d22324f13f07', oldest_code = 1;
+update public.chat_schema set functions_hash = '050110bf14ff4454', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -19,6 +19,7 @@ RATE_LIMITS = {
     "rate_limit_signup": "20 per hour",
     "rate_limit_send": "600 per minute",
     "rate_limit_create": "3000 per hour",
+    "rate_limit_upload": "600 per hour",
     "rate_limit_default": "1200 per minute",
     "rate_limit_handshake": "1200 per minute",
 }
@@ -80,9 +81,10 @@ class Config:
     rate_limit_send: str | None = setting(None, "Messages of a user. In token mode 600 per minute; empty: no limit.")
     rate_limit_create: str | None = setting(
         None,
-        "Conversations of a user; each counts as one, and each participant as one more. In token mode 3000 per hour; "
+        "Conversations that a user opens and people that a user adds; each counts as one. In token mode 3000 per hour; "
         "empty: no limit.",
     )
+    rate_limit_upload: str | None = setting(None, "Files of a user. In token mode 600 per hour; empty: no limit.")
     rate_limit_default: str | None = setting(
         None,
         "Everything else of a user, or of an address without a token. In token mode 1200 per minute; empty: no limit.",
@@ -102,6 +104,25 @@ class Config:
 
     conversation_messages: int = setting(
         10, "Messages of each conversation that `GET /conversations` carries without `message_limit`; 0 to 100."
+    )
+
+    system_messages: str = setting(
+        "",
+        "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
+        "events do. Default: on in token mode, off in open mode.",
+    )
+    attachments_store: str = setting(
+        "",
+        "Where files are kept: directory, or supabase (Storage). Default: supabase where its API is the database, "
+        "directory elsewhere.",
+    )
+    attachments_dir: str = setting("", "The directory of files. Default: attachments in DATA_DIR.")
+    attachments_bucket: str = setting(
+        "chat-attachments", "The bucket in Supabase Storage, made private if it is missing."
+    )
+    max_attachment_bytes: int = setting(10 << 20, "Bytes of a file.")
+    retention_days: int = setting(
+        0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
     )
 
     cors_origins: str = setting(
@@ -153,8 +174,18 @@ class Config:
             name: default if getattr(self, name) is None else getattr(self, name)
             for name, default in (RATE_LIMITS if auth_mode == "token" else dict.fromkeys(RATE_LIMITS, "")).items()
         }
-        data_dir = str(Path(self.data_dir).expanduser())
-        return replace(self, auth_mode=auth_mode, signup=signup, jwt_jwks_url=jwks_url, data_dir=data_dir, **limits)
+        data_dir = Path(self.data_dir).expanduser()
+        return replace(
+            self,
+            auth_mode=auth_mode,
+            signup=signup,
+            jwt_jwks_url=jwks_url,
+            data_dir=str(data_dir),
+            system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
+            attachments_store=self.attachments_store or ("supabase" if self.storage == "supabase" else "directory"),
+            attachments_dir=str(Path(self.attachments_dir or data_dir / "attachments").expanduser()),
+            **limits,
+        )
 
     @property
     def storage(self) -> StorageKind:

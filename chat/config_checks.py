@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 CHOICES = {
     "auth_mode": ("open", "token", ""),
     "signup": ("open", "closed", ""),
+    "system_messages": ("on", "off", ""),
+    "attachments_store": ("directory", "supabase", ""),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -24,6 +26,8 @@ RANGES = {
     "port": (0, 65535),
     "conversation_messages": (0, 100),
     "trusted_proxies": (0, 100),
+    "retention_days": (0, 36500),
+    "max_attachment_bytes": (1, 5 << 30),
     "max_connections_per_address": (0, 1 << 20),
 }
 
@@ -74,6 +78,18 @@ def _check_storage(config: "Config") -> None:
         raise ConfigError("DATABASE_URL must start with postgres:// or postgresql://.")
     if config.supabase_project_url and not _is_url(config.supabase_project_url, "http", "https"):
         raise ConfigError("SUPABASE_PROJECT_URL must start with https://, as in https://<project>.supabase.co.")
+    if config.attachments_store == "supabase" and not (
+        config.supabase_project_url and config.supabase_service_role_key
+    ):
+        raise ConfigError(
+            "ATTACHMENTS_STORE=supabase needs SUPABASE_PROJECT_URL and SUPABASE_SERVICE_ROLE_KEY, the project whose "
+            "Storage it is."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", config.attachments_bucket):
+        raise ConfigError(
+            "ATTACHMENTS_BUCKET must be a name of letters, digits, `.`, `_` and `-`, "
+            f"not {config.attachments_bucket!r}."
+        )
     if config.storage == "supabase" and not config.supabase_service_role_key:
         raise ConfigError(
             "SUPABASE_SERVICE_ROLE_KEY is missing: the tables are closed to the public anon key, which everyone "

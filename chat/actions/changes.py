@@ -25,9 +25,17 @@ def commit(
     """
 
     def work() -> dict[str, Any]:
-        return _announced(event, caller, conversation_id, write())
+        return announced(event, caller, conversation_id, write())
 
     return gate.do(Ticket(conversation_id, work)) if in_order else work()
+
+
+def announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
+    """Announce a write as `event`, or as the events that it names, and return its result."""
+    if change.announce:
+        for each in change.events or [Announcement(event=event.name, payload=change.result)]:
+            announce(EVENTS[each["event"]], each, conversation_id, change.audience_version, caller)
+    return change.result
 
 
 def conversation_of(message_id: str) -> str:
@@ -50,7 +58,7 @@ def commit_send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> 
     """
 
     def work() -> dict[str, Any]:
-        return _announced(MESSAGE, caller, conversation_id, storage.send_message(caller, conversation_id, draft))
+        return announced(MESSAGE, caller, conversation_id, storage.send_message(caller, conversation_id, draft))
 
     if not _is_plain(draft):
         return gate.do(Ticket(conversation_id, work))
@@ -66,6 +74,11 @@ def _is_plain(draft: dict[str, Any]) -> bool:
     )
 
 
+def system_messages() -> bool:
+    """Whether a message in the conversation tells of a change of its members or its name."""
+    return bool(current_app.config["CHAT"].system_messages == "on")
+
+
 def new_gate(timeout: float) -> Gate:
     """Return the gate of an app, whose tickets wait `timeout` seconds at most."""
     return Gate(_send_together, timeout)
@@ -73,13 +86,6 @@ def new_gate(timeout: float) -> Gate:
 
 #: The current app's gate.
 gate = cast(Gate, LocalProxy(lambda: current_app.extensions["gate"]))
-
-
-def _announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
-    if change.announce:
-        for each in change.events or [Announcement(event=event.name, payload=change.result)]:
-            announce(EVENTS[each["event"]], each, conversation_id, change.audience_version, caller)
-    return change.result
 
 
 def _send_together(tickets: list[Ticket]) -> None:
@@ -108,7 +114,7 @@ def _send_together(tickets: list[Ticket]) -> None:
             ticket.finish(None, outcome)
         else:
             caller = ticket.send["caller"]  # type: ignore[index]
-            ticket.finish(_announced(MESSAGE, caller, ticket.conversation_id, outcome))
+            ticket.finish(announced(MESSAGE, caller, ticket.conversation_id, outcome))
 
 
 def _finish(ticket: Ticket, work: Callable[[], Any]) -> None:

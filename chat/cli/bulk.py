@@ -2,6 +2,7 @@
 
 import gzip
 import re
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,7 +59,6 @@ def import_(file: Path, resume: bool, source: str) -> None:
     """
     with _connection() as connection:
         tables = find_tables(connection)
-        rows: Iterator[tuple[str, str]]
         if not resume:
             refuse_rows(connection, tables)
         with _open(file, "rb", file.suffix) as lines:
@@ -97,9 +97,7 @@ def _open(file: Path, mode: str, suffix: str) -> Any:
 @contextmanager
 def _progress(total: int) -> Iterator[Callable[[int], Any]]:
     """Show a bar on a terminal, nothing elsewhere."""
-    stderr = click.get_text_stream("stderr")
-    bar: Any = click.progressbar(length=total, file=stderr, show_pos=True, hidden=not stderr.isatty())
-    with bar:
+    with click.progressbar(length=total, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
         yield bar.update
 
 

@@ -7,6 +7,7 @@ from ..schemas.conversations import ConversationSchema
 from ..schemas.edits import MessageDeletionSchema, UpdatedMessageSchema
 from ..schemas.errors import ProblemSchema
 from ..schemas.events import VersionSchema
+from ..schemas.members import SettingsSchema
 from ..schemas.messages import SentMessageSchema
 from ..schemas.presence import PresenceSchema, TypingSchema
 from ..schemas.reactions import ReactionChangeSchema
@@ -37,7 +38,8 @@ class Event(NamedTuple):
 
 MESSAGE = Event(
     "message",
-    "A message was sent: to every session of the members but the sender's, or but the socket that sent it.",
+    "A message was sent: to every session of the members but the sender's, or but the socket that sent it. One of type "
+    "`system`: to every session of the members.",
     SentMessageSchema,
     skips="caller",
 )
@@ -58,13 +60,31 @@ REACTION = Event(
 )
 NEW_CONVERSATION = Event(
     "newConversation",
-    "A conversation was opened: to every session of the listed participants.",
+    "A conversation was opened, or the user was added to it or came in: to every session of those who are new in it.",
     ConversationSchema,
 )
 CONVERSATION_UPDATED = Event(
     "conversationUpdated",
-    "A conversation was renamed, its members, roles or settings changed: to the members.",
+    "A conversation was changed, or its members or their roles: the conversation without its messages.",
     ConversationSchema,
+)
+CONVERSATION_DELETED = Event(
+    "conversationDeleted",
+    "A conversation was deleted, with everything in it.",
+    VersionSchema,
+    audience="users",
+)
+REMOVED_FROM_CONVERSATION = Event(
+    "removedFromConversation",
+    "The user was removed from a conversation, or has left it: nothing of it is heard afterwards.",
+    VersionSchema,
+    audience="users",
+)
+CONVERSATION_SETTINGS = Event(
+    "conversationSettings",
+    "The user's own settings of a conversation have changed: to the user's other sessions. It has no version.",
+    SettingsSchema,
+    audience="users",
 )
 RECEIPT = Event(
     "receipt",

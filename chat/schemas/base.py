@@ -19,3 +19,7 @@ class Schema(marshmallow.Schema):
     """An object that clients send or get. `example` is one such object; both documents show it."""
 
     example: ClassVar[dict[str, Any]] = {}
+
+
+class CallerSchema(Schema):
+    """Nothing but who calls."""

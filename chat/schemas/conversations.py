@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from .base import ANN_ID, BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
-from .fields import Id, Items, Sequence, Text, Whole
+from .choices import Choice, Flag
+from .fields import Before, Custom, Id, Items, Sequence, Text, Url, Whole
 from .messages import MessageSchema
 from .users import UserSchema
 
@@ -23,6 +24,7 @@ class ConversationSchema(Schema):
 
     example = {
         "id": CONVERSATION_ID,
+        "conversation_id": CONVERSATION_ID,
         "name": "Tea",
         "owner_user_id": ANN_ID,
         "created_at": CREATED_AT,
@@ -45,8 +47,9 @@ class ConversationSchema(Schema):
     }
 
     id = Id(required=True)
-    name = fields.String(required=True)
-    owner_user_id = Id(required=True)
+    conversation_id = Id(required=True, metadata={"description": "The same as `id`; every event has it."})
+    name = fields.String(required=True, metadata={"description": "Empty for a direct conversation."})
+    owner_user_id = Id(required=True, metadata={"description": "Of a direct conversation: who made it."})
     created_at = fields.DateTime(required=True)
     version = Sequence(required=True, metadata={"description": "Grows by one with every durable change."})
     last_seq = Sequence(required=True, metadata={"description": "The number of the newest message, 0 without one."})
@@ -85,8 +88,8 @@ class OwnSchema(Schema):
     muted_until = fields.DateTime(required=True, allow_none=True)
 
 
-class MemberConversationSchema(ConversationSchema, OwnSchema):
-    """A conversation as one member sees it, with messages, oldest first."""
+class OwnConversationSchema(ConversationSchema, OwnSchema):
+    """A conversation as one member sees it."""
 
     example = {
         **ConversationSchema.example,
@@ -94,11 +97,25 @@ class MemberConversationSchema(ConversationSchema, OwnSchema):
         "last_seq": 1,
         **OwnSchema.example,
         "last_message": MessageSchema.example,
-        "messages": [MessageSchema.example],
     }
 
     last_message = fields.Nested(MessageSchema, required=True, allow_none=True)
+
+
+class MemberConversationSchema(OwnConversationSchema):
+    """A conversation as one member sees it, with messages, oldest first."""
+
+    example = {**OwnConversationSchema.example, "messages": [MessageSchema.example]}
+
     messages = fields.List(fields.Nested(MessageSchema), required=True)
+
+
+class OpenedConversationSchema(ConversationSchema):
+    """A conversation and, where somebody was left out who has blocked the caller, `not_added`."""
+
+    example = ConversationSchema.example
+
+    not_added = fields.List(Id(), metadata={"description": "Who cannot be added by the caller. Left out when empty."})
 
 
 class CreateConversationSchema(Schema):
@@ -110,8 +127,33 @@ class CreateConversationSchema(Schema):
     group_name = Text(longest=255, trim=True, required=True)
 
 
+class DirectConversationSchema(Schema):
+    """The other of the two people of a direct conversation."""
+
+    example = {"other_user_id": BOB_ID}
+
+    other_user_id = Id(required=True)
+
+
+class UpdateConversationSchema(Schema):
+    """What to change; the rest stays. null removes a description or an avatar, `custom` is merged (RFC 7396)."""
+
+    example = {"name": "Tea at five", "description": "Bring biscuits.", "slow_mode_seconds": 10}
+
+    name = Text(longest=255, trim=True)
+    description = Text(longest=2000, allow_none=True)
+    avatar_url = Url(allow_none=True)
+    visibility = Choice(("private", "public"))
+    history = Choice(("all", "since_joined"), metadata={"description": "What members see who come from now on."})
+    slow_mode_seconds = Whole(
+        0, 86_400, metadata={"description": "Seconds between two messages of one member; 0: no limit."}
+    )
+    frozen = Flag(metadata={"description": "Only the owner and the admins may write."})
+    custom = Custom()
+
+
 class ListConversationsSchema(Schema):
-    """A page of conversations."""
+    """A page of conversations: the pinned ones first."""
 
     example = {"limit": 50, "message_limit": 10}
 
@@ -121,4 +163,5 @@ class ListConversationsSchema(Schema):
         100,
         metadata={"description": "Newest messages that each conversation carries. Default: a setting."},
     )
-    before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})
+    archived = Flag(load_default=False, metadata={"description": "`true`: with the archived ones."})
+    before = Before()

@@ -150,6 +150,14 @@ class Sequence(Whole):
         super().__init__(0, 2**53 - 1, **kwargs)
 
 
+class Before(fields.String):
+    """The opaque cursor of a list."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        described = "The cursor of the next page, from the `Link` header of this one."
+        super().__init__(**_described(kwargs, description=described))
+
+
 class Items(fields.List):
     """A list of up to `longest` items. Its length is checked before its items, and enough errors are enough."""
 

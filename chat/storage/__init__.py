@@ -7,7 +7,19 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Privacy, Revocation, Seen, Storage
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    Job,
+    Page,
+    Privacy,
+    Revocation,
+    Seen,
+    Storage,
+    StoredAttachment,
+)
 
 __all__ = [
     "Announcement",
@@ -20,6 +32,7 @@ __all__ = [
     "Revocation",
     "Seen",
     "Storage",
+    "StoredAttachment",
     "open_storage",
     "storage",
 ]

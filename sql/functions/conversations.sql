@@ -5,8 +5,8 @@ create or replace function public.chat_conversation_json(p_conversation public.c
 language sql stable
 as $$
     select json_build_object(
-        'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
-        'created_at', public.chat_time(p_conversation.created_at),
+        'id', p_conversation.id, 'conversation_id', p_conversation.id, 'name', p_conversation.name,
+        'owner_user_id', p_conversation.owner_user_id, 'created_at', public.chat_time(p_conversation.created_at),
         'version', p_conversation.version, 'last_seq', p_conversation.last_seq, 'oldest_seq', p_conversation.oldest_seq,
         'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
         'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
@@ -39,9 +39,19 @@ as $$
     ), 'null')
 $$;
 
--- p_messages: the messages to show, a JSON array.
-create or replace function public.chat_member_conversation_json(
-    p_conversation public.conversations, p_member public.user_conversation, p_messages json
+-- A conversation as everybody sees it who belongs to it: what events carry.
+create or replace function public.chat_shared_conversation_json(p_conversation public.conversations) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_conversation_json(p_conversation),
+        json_build_object('participants', public.chat_participants_json(p_conversation))
+    )
+$$;
+
+-- A conversation as one member sees it.
+create or replace function public.chat_own_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation
 ) returns json
 language sql stable
 as $$
@@ -49,8 +59,19 @@ as $$
         public.chat_merge(public.chat_conversation_json(p_conversation), public.chat_own_json(p_conversation, p_member)),
         json_build_object(
             'participants', public.chat_participants_json(p_conversation),
-            'last_message', public.chat_newest_messages_json(p_conversation, p_member, 1) -> 0, 'messages', p_messages
+            'last_message', public.chat_newest_messages_json(p_conversation, p_member, 1) -> 0
         )
+    )
+$$;
+
+-- p_messages: the messages to show, a JSON array.
+create or replace function public.chat_member_conversation_json(
+    p_conversation public.conversations, p_member public.user_conversation, p_messages json
+) returns json
+language sql stable
+as $$
+    select public.chat_merge(
+        public.chat_own_conversation_json(p_conversation, p_member), json_build_object('messages', p_messages)
     )
 $$;
 

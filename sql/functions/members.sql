@@ -1,6 +1,17 @@
+-- Nobody owns a direct conversation: its `owner_user_id` is who made it.
 create or replace function public.chat_role(p_conversation public.conversations, p_member public.user_conversation) returns text
 language sql immutable
-as $$ select case when p_conversation.owner_user_id = p_member.user_id then 'owner' else p_member.role end $$;
+as $$
+    select case
+        when p_conversation.type = 'direct' then 'member'
+        when p_conversation.owner_user_id = p_member.user_id then 'owner'
+        else p_member.role
+    end
+$$;
+
+create or replace function public.chat_rank(p_role text) returns integer
+language sql immutable
+as $$ select array_position(array['member', 'admin', 'owner'], p_role) $$;
 
 -- The 100 members who are in the conversation longest, by name.
 create or replace function public.chat_participants_json(p_conversation public.conversations) returns json

@@ -111,14 +111,6 @@ begin
     );
 end $$;
 
--- What a system message says, in English. It holds ids; the names are those of the moment at which it is read.
-create or replace function public.chat_system_text(p_message public.messages, p_author public.users) returns text
-language plpgsql stable set search_path = ''
-as $$
-begin
-    return p_author.username || ' changed the conversation.';
-end $$;
-
 -- How many bytes a message is as JSON, at most: a byte of text is six of JSON.
 create or replace function public.chat_message_bytes(p_message public.messages) returns bigint
 language sql immutable

@@ -101,3 +101,23 @@ as $$
 begin
     perform public.chat_acting_member(p_conversation_id, p_user_id, p_issued_at);
 end $$;
+
+create or replace function public.chat_list_conversations(
+    p_user_id uuid, p_issued_at double precision, p_limit integer, p_message_limit integer,
+    p_before_at timestamptz, p_before_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_page json := public.chat_list_conversations(p_user_id, p_issued_at, p_limit, p_message_limit, true, case
+        when p_before_at is not null then jsonb_build_object('pinned', false, 'at', p_before_at, 'id', p_before_id)
+    end);
+    v_next json := v_page -> 'info' -> 'next';
+begin
+    return json_build_object(
+        'info', json_build_object('next', case
+            when json_typeof(v_next) = 'object' then json_build_object('at', v_next -> 'at', 'id', v_next -> 'id')
+        end),
+        'items', v_page -> 'items'
+    );
+end $$;

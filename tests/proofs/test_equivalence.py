@@ -136,10 +136,16 @@ def show_the_same_pointers(phone: Phone) -> None:
         phone.catch_up()
 
 
-def run(server: Server, phone: type[Phone], examples: int, is_random: bool = SOAK) -> None:
+def run(
+    server: Server,
+    phone: type[Phone],
+    examples: int,
+    is_random: bool = SOAK,
+    people: Callable[[Server, type[Phone]], People] = People,
+) -> None:
     """Let people do random things: the same in every run, or others in each, where a failure is then made small."""
     run_state_machine_as_test(
-        lambda: People(server, phone),
+        lambda: people(server, phone),
         settings=settings(
             max_examples=examples,
             stateful_step_count=size(30, 60),

@@ -5,7 +5,6 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
-import psycopg
 import pytest
 
 from tests.support.client import Api
@@ -14,16 +13,6 @@ from tests.support.server import Device, Server
 from tests.support.waiting import wait_until
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(size(120, 1800))]
-
-#: As every change of the members is made: under the conversation's lock, with a version of its own.
-REMOVE = """
-    create function remove_member(p_conversation_id uuid, p_user_id uuid) returns bigint language plpgsql as $$
-    begin
-        perform chat_lock_conversation(p_conversation_id, p_user_id);
-        delete from user_conversation where conversation_id = p_conversation_id and user_id = p_user_id;
-        return (chat_next_version(p_conversation_id, 0, true)).version;
-    end $$
-"""
 
 
 class Group:
@@ -54,44 +43,52 @@ class Group:
         return sum(len(each) for each in self.sent)
 
 
-def heard(device: Device) -> dict[int, str]:
-    """Return the messages that the device has heard of, by version."""
-    return {data["version"]: data["id"] for event, data in device.heard_so_far() if event == "message"}
+def heard(device: Device) -> list[tuple[str, int, str]]:
+    """Return the events that the device has heard: their names, versions and the ids of messages."""
+    return [(event, data["version"], data.get("id", "")) for event, data in device.heard_so_far()]
 
 
+def messages(events: list[tuple[str, int, str]]) -> dict[int, str]:
+    """Return the messages of people among events, by version."""
+    return {version: id for event, version, id in events if event == "message"}
+
+
+@pytest.mark.parametrize("by", ["owner", "self"])
 def test_who_was_removed_hears_nothing_afterwards(
-    make_server: Callable[..., Server], make_database: Callable[..., str], connect: Callable[..., Device]
+    make_server: Callable[..., Server], make_database: Callable[..., str], connect: Callable[..., Device], by: str
 ) -> None:
     url = make_database()
-    servers = [make_server(DATABASE_URL=url) for _ in range(2)]
-    with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(REMOVE)
-        for _ in range(size(6, 100)):
-            group = Group(servers, connect)
-            removed_at = race(group, connection)
-            for (stays, goes), sent in zip(group.devices, group.sent, strict=True):
-                assert heard(stays) == sent
-                heard_by_the_removed = heard(goes)
-                assert heard_by_the_removed
-                assert max(heard_by_the_removed) < removed_at < max(sent)
-                assert heard_by_the_removed.items() <= sent.items()
-                stays.close()
-                goes.close()
+    servers = [make_server(DATABASE_URL=url, SYSTEM_MESSAGES="off") for _ in range(2)]
+    for _ in range(size(3, 50)):
+        group = Group(servers, connect)
+        removed_at = race(group, servers[0], group.stays if by == "owner" else group.goes)
+        for number, ((stays, goes), sent) in enumerate(zip(group.devices, group.sent, strict=True)):
+            stays_heard, goes_heard = heard(stays), heard(goes)
+            assert messages(stays_heard) == sent
+            assert messages(goes_heard)
+            assert max(messages(goes_heard)) < removed_at < max(sent)
+            assert messages(goes_heard).items() <= sent.items()
+            if number == 0:  # where the removal was asked for
+                assert goes_heard[-1][:2] == ("removedFromConversation", removed_at)
+                assert [each[1] for each in stays_heard if each[0] == "conversationUpdated"] == [removed_at]
+                versions = [version for _, version, _ in stays_heard]
+                assert versions == sorted(versions)
+            stays.close()
+            goes.close()
 
 
-def race(group: Group, connection: psycopg.Connection[Any]) -> int:
-    """Let everybody write while one is removed, and return the version of the removal."""
+def race(group: Group, server: Server, by: dict[str, Any]) -> int:
+    """Let everybody write while one is removed, or leaves, and return the version of that."""
     over = threading.Event()
     with ThreadPoolExecutor(len(group.writers)) as threads:
         writing = [threads.submit(group.write_until, over.is_set, number) for number in range(len(group.writers))]
         try:
             wait_until(lambda: all(len(sent) > 5 for sent in group.sent), *writing)
-            row = connection.execute("select remove_member(%s, %s)", (group.opened["id"], group.goes["id"])).fetchone()
-            assert row is not None
+            removed = Api(server).remove(group.opened, by, group.goes)
             before = [len(sent) for sent in group.sent]
             wait_until(lambda: all(len(s) > b + 5 for s, b in zip(group.sent, before, strict=True)), *writing)
         finally:
             over.set()
         for each in writing:
             each.result()
-    return int(row[0])
+    return int(removed["version"])

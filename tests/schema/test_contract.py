@@ -114,7 +114,8 @@ def test_a_function_has_a_second_signature_only_for_the_last_release(open_databa
         "where pronamespace = 'public'::regnamespace and proname like 'chat%' and prosecdef"
     ).fetchall()
     signatures = {(name, frozenset(arguments)) for name, arguments in found}
-    names = [name for name, _ in signatures - previous_signatures()]
+    # What a write returns, with one event or with several.
+    names = [name for name, _ in signatures - previous_signatures() if name != "chat_change_json"]
     assert len(names) == len(set(names))
 
 
@@ -174,7 +175,7 @@ def routes(app: Flask) -> Iterator[tuple[str, str, Any]]:
     for rule in app.url_map.iter_rules():
         if rule.endpoint != "static":
             for method in sorted((rule.methods or set()) - {"HEAD", "OPTIONS"}):
-                path = re.sub(r"<(?:id:)?(\w+)>", r"{\1}", rule.rule)
+                path = re.sub(r"<(\w+:)?(\w+)>", r"{\2}", rule.rule)
                 yield method, path, app.view_functions[rule.endpoint]
 
 
@@ -242,6 +243,7 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     ask("GET", message)
     ask("PUT", f"/conversations/{made['id']}/receipts", {"read_seq": 1})
     ask("GET", f"/conversations/{made['id']}/receipts")
+    ask_about_members(ask, made["id"], bob["id"])
     headers = {"Authorization": f"Bearer {bob['access_token']}"}
     assert ask("GET", "/unread")["total"] == 3
     assert ask("GET", "/mentions")
@@ -272,6 +274,30 @@ def ask_of_scheduled(ask: Callable[..., Any], messages: str) -> None:
     assert ask("GET", "/scheduled")
     ask("PATCH", f"/scheduled/{scheduled['id']}", {"message": "later, then"})
     ask("DELETE", f"/scheduled/{scheduled['id']}")
+
+
+def ask_about_members(ask: Callable[..., Any], id: str, bob: str) -> None:
+    """Use every route of members, settings and invites, in the name of the owner; bob stays a member."""
+    path = f"/conversations/{id}"
+    ask("GET", path)
+    ask("PATCH", path, {"visibility": "public", "custom": {"color": "red"}})
+    ask("GET", "/conversations/public?q=group")
+    ask("PATCH", f"{path}/settings", {"pinned": True})
+    ask("GET", f"{path}/participants?limit=1")
+    ask("PATCH", f"{path}/participants/{bob}", {"role": "admin"})
+    ask("DELETE", f"{path}/participants/{bob}")
+    ask("POST", f"{path}/participants", {"participant_ids": [bob], "history_from": 1})
+    ask("POST", f"{path}/join")
+    code = ask("POST", f"{path}/invites", {"uses": 2})["code"]
+    ask("GET", f"{path}/invites")
+    ask("GET", f"/invites/{code}")
+    ask("POST", f"/invites/{code}")
+    ask("DELETE", f"/invites/{code}")
+    other = ask("POST", "/conversations/create", {"participant_ids": [bob], "group_name": "another"})
+    ask("DELETE", f"/conversations/{other['id']}")
+    ask("POST", "/conversations/direct", {"other_user_id": bob})
+    ask("POST", f"{path}/messages/create", {"message": "seen by those who come later"})
+    ask("POST", f"{path}/messages/create", {"message": "and this"})
 
 
 def test_every_event_has_exactly_the_fields_of_its_schema(
@@ -305,6 +331,15 @@ def test_every_event_has_exactly_the_fields_of_its_schema(
             connection.execute("select chat_next_version(id, 0, true) from conversations")
         api.send(conversation, ann, **headers)
         heard["version"] = device.hear("version")
+        path = f"/conversations/{conversation['id']}"
+        api.request("PATCH", f"{path}/settings", {"pinned": True}, **own)
+        heard["conversationSettings"] = device.hear("conversationSettings")
+        api.request("PATCH", path, {"frozen": True}, **headers)
+        heard["conversationUpdated"] = device.hear("conversationUpdated")
+        api.request("DELETE", f"{path}/participants/{bob['id']}", **headers)
+        heard["removedFromConversation"] = device.hear("removedFromConversation")
+        api.request("DELETE", f"/conversations/{api.conversation(ann, bob, **headers)['id']}", **headers)
+        heard["conversationDeleted"] = device.hear("conversationDeleted")
         api.request("POST", "/tokens/revoke", **own)
         heard["unauthorized"] = device.hear("unauthorized")
     assert heard.keys() == EVENTS.keys()

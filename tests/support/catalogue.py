@@ -8,30 +8,42 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
 from chat.schemas.choices import Choice, Flag
-from chat.schemas.fields import AnyText, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.members import HistoryFrom
 from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
 
 Content = dict[str, Any]
 
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+#: What is uploaded.
+FILE = b"the first line\n"
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
 
 
+def picture(width: int = 40, height: int = 30) -> bytes:
+    """Return a PNG."""
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
+
+
 class World:
-    """What the calls speak of: ann and bob with a conversation and a message in it, and eve, who is no member.
+    """What the calls speak of: ann and bob with a conversation and a message in it; eve and dan are no members.
 
     `tokens` has a token of each where the server signs them.
     """
@@ -39,25 +51,30 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        users = {name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay")}
+        names = ("ann", "bob", "eve", "dan", "leo", "fay")
+        users = {name: self._post("/users/create", {"username": name}) for name in names}
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve, self.leaver, self.fay = self.ids.values()
+        self.ann, self.bob, self.eve, self.dan, self.leaver, self.fay = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
     def open_conversation(self) -> None:
-        """Open the conversation of ann and bob; once more after a call that has deleted what is in it."""
+        """Open the conversation of ann and bob; once more after a call that has deleted it, or something in it."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
-        path = f"/conversations/{self.conversation}/messages/create"
-        self.message = str(self._post(path, {"user_id": self.ann, "message": MESSAGE}, "ann")["id"])
-        draft = {"user_id": self.ann, "message": MESSAGE, "send_at": IN_A_MONTH}
-        self.scheduled = str(self._post(path, draft, "ann")["scheduled"]["id"])
+        self.attachment = self._upload("ann", picture())
+        path = f"/conversations/{self.conversation}"
+        body = {"user_id": self.ann, "message": MESSAGE}
+        sent = self._post(f"{path}/messages/create", body | {"attachments": [self.attachment]}, "ann")
+        self.message = str(sent["id"])
+        later = body | {"send_at": IN_A_MONTH}
+        self.scheduled = str(self._post(f"{path}/messages/create", later, "ann")["scheduled"]["id"])
+        self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
 
     def next_leaver(self) -> str:
         """Return somebody who is there to be erased."""
         if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
-            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
+            self.leaver = self._post("/users/create", {"username": "leo"})["id"]
         return self.leaver
 
     def stored(self) -> list[Any]:
@@ -70,6 +87,7 @@ class World:
             "chat_set_aside",
             "chat_reactions",
             "chat_blocks",
+            "chat_invites",
         )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
@@ -77,6 +95,12 @@ class World:
     def _open(self, owner: str, participant_ids: list[str], name: str) -> str:
         body = {"owner_id": self.ids[owner], "participant_ids": participant_ids, "group_name": name}
         return str(self._post("/conversations/create", body, owner)["id"])
+
+    def _upload(self, name: str, file: bytes) -> str:
+        token, body = self.tokens[name], {"user_id": self.ids[name], "file": (BytesIO(file), "kettle.png")}
+        response = self.client.post("/attachments", data=body, headers=bearer(token) if token else None)
+        assert response.status_code == 200, response.text
+        return str(response.json["id"])
 
     def _post(self, path: str, body: Content, name: str | None = None) -> Any:
         token = self.tokens[name] if name else None
@@ -89,8 +113,8 @@ class Call(NamedTuple):
     """A call that is served: what is sent besides who calls, the field that names the caller, who may call.
 
     `role`: what a member must be at least; `sole`: for everybody else it does not exist. `spoils`: what the others
-    speak of is gone after it. `is_public` is what the tests expect, whatever the policy of the route says. `user` is whom the
-    path names, and `is_own` that nobody else may call. `caller` is who calls in open mode.
+    speak of is gone after it. `is_public` is what the tests expect, whatever the policy of the route says. `user` is
+    whom the path names, and `is_own` that nobody else may call. `caller` is who calls in open mode.
     """
 
     content: Callable[[World], Content] = lambda world: {}
@@ -133,6 +157,34 @@ CALLS: dict[str, Call] = {
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.dan}, "user_id"),
+    "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
+    "conversations.get_conversation": Call(names="user_id"),
+    "conversations.update_conversation": Call(
+        lambda world: {
+            "description": "d",
+            "avatar_url": "https://example.com/a.png",
+            "frozen": False,
+            "history": "all",
+        },
+        "user_id",
+        role="admin",
+    ),
+    "conversations.delete_conversation": Call(names="user_id", role="owner", spoils=True),
+    "members.list_members": Call(lambda world: {"limit": 10}, "user_id"),
+    "members.add_members": Call(
+        lambda world: {"participant_ids": [world.bob], "role": "admin", "history_from": 1}, "user_id", role="admin"
+    ),
+    # Of ann: what she changes or leaves, bob may not.
+    "members.update_member": Call(lambda world: {"custom": {"x": 1}}, "user_id", role="admin"),
+    "members.remove_member": Call(names="user_id", role="admin", spoils=True),
+    "members.join_conversation": Call(names="user_id"),
+    "members.update_settings": Call(lambda world: {"pinned": True, "archived": False}, "user_id"),
+    "invites.create_invite": Call(lambda world: {"expires_in": 60, "uses": 1}, "user_id", role="admin"),
+    "invites.list_invites": Call(lambda world: {"limit": 10}, "user_id", role="admin"),
+    "invites.get_invite": Call(names="user_id"),
+    "invites.accept_invite": Call(names="user_id"),
+    "invites.delete_invite": Call(names="user_id", role="admin", spoils=True),
     "messages.list_messages": Call(lambda world: {"limit": 10}, "user_id"),
     "messages.send_message": Call(lambda world: {"message": "hello", "client_id": None}, "user_id"),
     "edits.get_message": Call(names="user_id"),
@@ -159,6 +211,9 @@ CALLS: dict[str, Call] = {
         lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
     ),
     "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
+    "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
+    "attachments.get_attachment": Call(names="user_id"),
+    "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -167,7 +222,7 @@ CALLS: dict[str, Call] = {
 
 
 class Route(NamedTuple):
-    """A route, and one place where it reads arguments: `json`, `form` or `query`; None for one that reads none."""
+    """A route, and one place where it reads arguments: `json`, `form`, `files` or `query`; or None."""
 
     endpoint: str
     method: str
@@ -182,8 +237,10 @@ class Route(NamedTuple):
     @property
     def place(self) -> str | None:
         """What the path leads to, which strangers are told does not exist."""
-        found = re.search("<id:([a-z]+)_id>", self.path)
-        return found and found[1]
+        if found := re.search("<id:([a-z]+)_id>", self.path):
+            return found[1]
+        is_for_strangers = self.endpoint in ("invites.get_invite", "invites.accept_invite")
+        return "invite" if "<code>" in self.path and not is_for_strangers else None
 
     def example(self, world: World, named: str | None = None) -> Content:
         """Return the content of a call that is served in open mode, in the name of ann unless another is named."""
@@ -194,7 +251,7 @@ class Route(NamedTuple):
         """Make the request with this content, in the way that the location asks for."""
         if self.location is None:
             return self.open(world, id, **options)
-        key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
+        key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, id, **{key: content, **options})
@@ -208,7 +265,9 @@ class Route(NamedTuple):
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
             "<id:scheduled_id>": id or world.scheduled,
+            "<id:attachment_id>": id or world.attachment,
             "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
+            "<code>": id or world.invite,
             "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
@@ -223,7 +282,8 @@ class Route(NamedTuple):
         """Whether the route refuses a payload without this field (in open mode)."""
         names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
         is_all = (name, str(self)) == ("message", "edits.edit_message-form")  # a form cannot hold the others
-        return self.schema.fields[name].required or names_the_caller or is_all
+        is_text = (name, self.endpoint) == ("message", "messages.send_message")  # there are no attachments
+        return self.schema.fields[name].required or names_the_caller or is_all or is_text
 
     def __str__(self) -> str:
         return f"{self.endpoint}-{self.location}" if self.location else self.endpoint
@@ -241,7 +301,12 @@ ROUTES = list(routes_of(create_app(Config(auth_mode="open", database_url="postgr
 BODIES = [route for route in ROUTES if route.location == "json"]
 QUERIES = [route for route in ROUTES if route.location == "query"]
 #: Every place where arguments are read; a body may be a form too.
-PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
+PAYLOADS = [
+    *BODIES,
+    *(route._replace(location="form") for route in BODIES),
+    *QUERIES,
+    *(route for route in ROUTES if route.location == "files"),
+]
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.
@@ -264,6 +329,14 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
             return False
         case Custom():
             return isinstance(value, dict) and len(json.dumps(value, ensure_ascii=False)) < 4096
+        case Flag():
+            return isinstance(value, bool) or value in ("true", "false")
+        case Choice():
+            return value in field.words
+        case HistoryFrom() if value in ("all", "now"):
+            return True
+        case Url() | Before():  # none of the values is one
+            return False
         case Id() | Time():
             return (name, value) == ("last_message_date", "")
         case Text():
@@ -277,8 +350,6 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
             return isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= maximum
         case fields.List() | fields.Dict():
             return value in ([], {}) and isinstance(value, list) == isinstance(field, fields.List)
-        case fields.String() if name == "before":  # a cursor, and none of the values is one
-            return False
     raise AssertionError(f"say here what {name}, a {type(field).__name__}, may be")
 
 

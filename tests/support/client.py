@@ -49,6 +49,33 @@ class Api:
         body = {"user_id": user["id"], "message": message, "client_id": client_id}
         return self.request("POST", f"/conversations/{conversation['id']}/messages/create", body, **headers)
 
+    def members(self, conversation: dict[str, Any], user: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
+        return self.request("GET", f"/conversations/{conversation['id']}/participants?user_id={user['id']}&{query}")
+
+    def add(self, conversation: dict[str, Any], by: dict[str, Any], *users: dict[str, Any], **more: Any) -> Any:
+        status, headers = more.pop("status", 200), more.pop("headers", {})
+        body = {"user_id": by["id"], "participant_ids": [user["id"] for user in users], **more}
+        return self.request("POST", f"/conversations/{conversation['id']}/participants", body, status, **headers)
+
+    def remove(
+        self, conversation: dict[str, Any], by: dict[str, Any], user: dict[str, Any], status: int = 200, **headers: str
+    ) -> Any:
+        path = f"/conversations/{conversation['id']}/participants/{user['id']}?user_id={by['id']}"
+        return self.request("DELETE", path, status=status, **headers)
+
+    def change(self, what: dict[str, Any] | str, by: dict[str, Any], status: int = 200, **changes: Any) -> Any:
+        """Change a conversation, or what is at a path."""
+        path = what if isinstance(what, str) else f"/conversations/{what['id']}"
+        headers = changes.pop("headers", {})
+        return self.request("PATCH", path, {"user_id": by["id"], **changes}, status, **headers)
+
+    def give_role(self, conversation: dict[str, Any], by: dict[str, Any], user: dict[str, Any], role: str) -> Any:
+        return self.change(f"/conversations/{conversation['id']}/participants/{user['id']}", by, role=role)
+
+    def conversation_of(self, conversation: dict[str, Any], user: dict[str, Any], status: int = 200) -> Any:
+        """Return a conversation as the user sees it."""
+        return self.request("GET", f"/conversations/{conversation['id']}?user_id={user['id']}", status=status)
+
     def messages(self, conversation: dict[str, Any], query: str = "") -> list[dict[str, Any]]:
         return self.request("GET", f"/conversations/{conversation['id']}/messages?{query}")
 

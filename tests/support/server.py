@@ -37,6 +37,7 @@ class Server:
         self.log = directory / f"server-{self.port}.log"
         self._directory = directory
         self._settings = settings
+        self.database_url = settings.get("DATABASE_URL", "")
         self.process: subprocess.Popen[bytes] | None = None
         self.http = urllib3.PoolManager(maxsize=16, retries=False)
 

@@ -12,17 +12,21 @@ import time
 from abc import abstractmethod
 
 from ...errors import StartupError, StorageReadOnly
+from .attachments import Attachments, StoredAttachment
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
 from .edits import Edits
+from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
+from .members import Members
 from .messages import Messages
 from .operators import Operators
 from .pins import Pins
 from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
+from .retention import ExpiredConversations, Retention
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
 from .search import Search
@@ -37,12 +41,14 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "ExpiredConversations",
     "Job",
     "Page",
     "Privacy",
     "Revocation",
     "Seen",
     "Storage",
+    "StoredAttachment",
     "to_error",
 ]
 
@@ -55,6 +61,8 @@ class Storage(
     Blocks,
     Tokens,
     Conversations,
+    Members,
+    Invites,
     Messages,
     Edits,
     Reactions,
@@ -62,9 +70,11 @@ class Storage(
     Threads,
     Scheduled,
     Search,
+    Attachments,
     Receipts,
     Presence,
     Sync,
+    Retention,
     Jobs,
     Operators,
     Schema,
