@@ -24,10 +24,10 @@ STAGE = """
 """
 #: What points nowhere goes, so that the database need not refuse it; and messages get their numbers.
 SETTLE = (
+    ("channel", "delete from item where kind = 'channel' and {no_user}"),
     ("member", "delete from item where kind = 'member' and ({no_user} or {no_channel})"),
     ("message", "delete from item where kind = 'message' and ({no_user} or {no_channel})"),
     ("reaction", "delete from item where kind = 'reaction' and ({no_user} or {no_message})"),
-    ("channel", "delete from item where kind = 'channel' and {no_user}"),
 )
 NUMBER = """
     create table message as
@@ -39,7 +39,7 @@ NUMBER = """
     create index reaction on item (parent, at) where kind = 'reaction';
     create index member on item (channel) where kind = 'member';
 """
-MISSING = "not exists (select from item as other where other.kind = '{kind}' and other.key = item.{column})"
+MISSING = "not exists (select 1 from item as other where other.kind = '{kind}' and other.key = item.{column})"
 
 
 @contextmanager

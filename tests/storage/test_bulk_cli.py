@@ -18,7 +18,6 @@ from chat.storage import bulk
 from chat.storage.bulk import find_tables
 from chat.storage.postgres import PostgresStorage
 from tests.support.postgrest import PostgrestStandIn
-from tests.support.tour import take
 
 #: Numbers of transactions, and what each server adds by itself.
 DIGEST = """
@@ -43,10 +42,10 @@ def digests(url: str) -> dict[str, str]:
 
 @pytest.fixture
 def told(database_url: str) -> str:
-    """A database in which every storage method has been called, and with odd values besides."""
+    """A database with the demo's people and talks, and with odd values besides."""
+    assert chat(database_url, "seed-demo").exit_code == 0
     storage = PostgresStorage(Config(), database_url)
     storage.open()
-    take(storage)
     ann = Caller(storage.create_user("ann")["id"])
     id = storage.create_conversation(ann, {"name": "many", "participant_ids": []}).result["id"]
     for number in range(20):
