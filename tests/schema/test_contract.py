@@ -33,7 +33,7 @@ ANSWERS = {
 PREVIOUS = (Path(__file__).parents[2] / "sql" / "functions" / "previous.sql").read_text()
 
 #: Methods of a driver that are no calls.
-NO_CALLS = {"open", "close", "migrate", "check_ready", "call", "call_text"}
+NO_CALLS = {"open", "close", "migrate", "check_ready", "call", "call_text", "direct_url"}
 
 # storage and SQL
 

@@ -103,6 +103,7 @@ def _tour(storage: Storage) -> None:
     storage.sync(bob, None, "0.1", 2)
 
     _change_members(storage, first, ann, bob, omer, quote)
+    _operators_tour(storage, first)
     revocation = storage.revoke_tokens(ann)
     assert revocation in storage.list_revocations(60)
     storage.get_user(Caller(ann.user_id, revocation["revoked_at"]))
@@ -141,6 +142,21 @@ def _change_members(storage: Storage, id: str, ann: Caller, bob: Caller, omer: C
     storage.delete_conversation(
         bob, storage.create_conversation(bob, {"name": "x", "participant_ids": []}).result["id"]
     )
+
+
+def _operators_tour(storage: Storage, conversation_id: str) -> None:
+    found = storage.find_users(None, False, 2)
+    storage.find_users(None, False, 2, found[-1]["username"], found[-1]["id"])
+    for exact in (False, True):
+        storage.find_users("ANN", exact, 50)
+    for target in (uid(1), uid(97)):
+        storage.describe_user(target)
+        storage.describe_conversation(target, 2)
+    storage.describe_conversation(conversation_id, 2)
+    (newest,) = storage.find_conversations(None, 1)
+    storage.find_conversations("a", 5, newest["last_activity_at"], newest["id"])
+    assert storage.age_demo(conversation_id, {"demo-1": 60}) == 0
+    assert storage.describe_database()["max_connections"] > 0
 
 
 def _fails(status: int, call: Callable[[], object]) -> None:
