@@ -239,7 +239,7 @@ class Route(NamedTuple):
     @property
     def place(self) -> str | None:
         """What the path leads to, which strangers are told does not exist."""
-        if found := re.search("<id:([a-z]+)_id>", self.path):
+        if found := re.search("<id:(?!user_id)([a-z]+)_id>", self.path):  # a user is found by everybody
             return found[1]
         is_for_strangers = self.endpoint in ("invites.get_invite", "invites.accept_invite")
         return "invite" if "<code>" in self.path and not is_for_strangers else None
