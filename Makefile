@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql client bench profile soak requirements audit clean
+.PHONY: run test lint format sql client bench profile soak requirements audit dist dist-test lint-image clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -59,8 +59,21 @@ requirements: $(VENV)/tools/installed
 audit: $(VENV)/tools/installed
 	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt -r bench/requirements.txt $(ARGS)
 
+# A wheel in dist/: `pipx run --spec dist/chat-*.whl chat`, or `uvx --from dist/chat-*.whl chat`.
+dist: $(VENV)/tools/installed
+	@rm -rf dist
+	@$(VENV)/tools/bin/uv build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
+
+dist-test: dist $(VENV)/tests
+	@DIST=1 $(BIN)/python -m pytest -p no:xdist tests/deploy/test_wheel.py $(ARGS)
+
+# The Dockerfile; compose.yaml and the rest of deploy/ are read by tests/deploy.
+lint-image: $(VENV)/tools/installed
+	@$(VENV)/tools/bin/hadolint Dockerfile
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) dist
 
 # A .venv without a working pip is what an interrupted start, a missing venv module or a Python that has gone leaves behind.
 $(VENV)/server: requirements.txt

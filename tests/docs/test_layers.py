@@ -11,7 +11,7 @@ SOURCES = sorted([*ROOT.glob("chat/**/*.py"), ROOT / "wsgi.py"])
 
 #: From the top to the bottom; a module imports from lower lines only, and from its own package.
 LAYERS = [
-    {"wsgi"},
+    {"wsgi", "__main__"},
     {"server"},
     {"app"},
     {"cli", "jobs"},
@@ -23,7 +23,7 @@ LAYERS = [
     {"shared_limits"},
     {"schemas", "config", "extensions"},
     {"config_checks"},
-    {"errors", "policy"},
+    {"errors", "policy", "files", "patch"},
     {"__init__"},
 ]
 
