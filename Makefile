@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql bench profile soak requirements audit clean
+.PHONY: run test lint format sql client bench profile soak requirements audit clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -23,6 +23,14 @@ format: $(VENV)/tests
 # migrations.sql from the files of sql/.
 sql:
 	@$(PYTHON) sql/build.py
+
+# clients/js: the types of the wire from the server's documents, then what is built. What it makes is checked in.
+client: $(VENV)/tests clients/js/node_modules/.package-lock.json
+	@mkdir -p $(VENV)/documents && $(BIN)/python clients/js/scripts/documents.py $(VENV)/documents
+	@cd clients/js && node scripts/types.mjs ../../$(VENV)/documents/openapi.json ../../$(VENV)/documents/asyncapi.json && npm run --silent build
+
+clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
+	@cd clients/js && npm ci --silent && touch node_modules/.package-lock.json
 
 # make bench ARGS="--only rest,socket --seconds 5"; the table and the options are explained in bench/README.md.
 bench: $(VENV)/bench

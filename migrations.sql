@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 18) then
+    if exists (select from public.chat_schema where version > 24) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -879,13 +879,488 @@ end $step$;
 commit;
 
 
--- >>> functions 96759c1cd1a3a5d8
+-- >>> step 19 attachments
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 19) then
+        return;
+    end if;
+
+-- Files: the row first, then the file, then `ready`. Sent from the moment at which a message takes it; what is dead is
+-- swept with its file.
+create table public.chat_attachments (
+    id uuid primary key default gen_random_uuid(),
+    user_id uuid not null,
+    message_id uuid references public.messages (id) on delete set null,
+    state text not null default 'storing' check (state in ('storing', 'ready', 'dead')),
+    name text not null,
+    type text not null,
+    size bigint not null,
+    width integer,                                                 -- null for what is no image
+    height integer,
+    thumbnail_type text,                                           -- null: there is none
+    thumbnail_size bigint,
+    created_at timestamptz not null default clock_timestamp(),
+    sent_at timestamptz
+);
+create index chat_attachments_message on public.chat_attachments (message_id);
+create index chat_attachments_user on public.chat_attachments (user_id, created_at);
+-- Those that a sweep looks at: whoever belongs to a message is in neither.
+create index chat_attachments_sweep on public.chat_attachments (created_at) where message_id is null or state <> 'ready';
+
+    insert into public.chat_schema (version) values (19)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 20 retention
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 20) then
+        return;
+    end if;
+
+alter table public.conversations add column retention_days integer check (retention_days > 0);  -- null: as long as the server says
+
+    insert into public.chat_schema (version) values (20)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 21 webhooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 21) then
+        return;
+    end if;
+
+-- What is told to others: whether anybody listens, and the changes that the webhook has not heard of yet.
+create table public.chat_listeners (
+    only_row boolean primary key default true check (only_row),
+    webhook boolean not null default false,
+    push boolean not null default false
+);
+insert into public.chat_listeners default values;
+create table public.chat_webhook_events (
+    id bigint generated always as identity primary key,            -- their order
+    event_id uuid not null default gen_random_uuid(),              -- the same at every try
+    conversation_id uuid not null,
+    type text not null,
+    subject jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    dead_at timestamptz,                                           -- given up; people may send it again
+    last_error text
+);
+create index chat_webhook_events_waiting on public.chat_webhook_events (conversation_id, id) where dead_at is null;
+
+-- Note changes for the webhook, in the transaction of the change, and let a job send them: one for each conversation, so
+-- that they go out in their order.
+create function public.chat_add_webhook_events(p_conversation_id uuid, p_type text, p_subjects jsonb[]) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if cardinality(p_subjects) = 0 then
+        return;
+    end if;
+    insert into public.chat_webhook_events (conversation_id, type, subject)
+    select p_conversation_id, p_type, subject from unnest(p_subjects) as subject;
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', p_conversation_id), 'send_webhooks ' || p_conversation_id, null
+    );
+end $$;
+
+    insert into public.chat_schema (version) values (21)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 22 message_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 22) then
+        return;
+    end if;
+
+-- Whoever listens hears of every new and changed message, whichever function writes it.
+create function public.chat_hear_new_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_listeners public.chat_listeners;
+    v_row record;
+begin
+    select * into v_listeners from public.chat_listeners;
+    if v_listeners.webhook then
+        for v_row in
+            select conversation_id, array_agg(jsonb_build_object('message_id', id, 'version', version) order by seq) as subjects
+            from added group by conversation_id
+        loop
+            perform public.chat_add_webhook_events(v_row.conversation_id, 'message.created', v_row.subjects);
+        end loop;
+    end if;
+    if v_listeners.push then
+        perform public.chat_add_job('push_message', jsonb_build_object('message_id', id), null, null)
+        from added where type = 'text' and deleted_at is null;
+    end if;
+    return null;
+end $$;
+create trigger chat_hear_new_messages after insert on public.messages
+    referencing new table as added for each statement execute function public.chat_hear_new_messages();
+
+create function public.chat_hear_changed_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, type, array_agg(jsonb_build_object('message_id', id, 'version', version) order by version) as subjects
+        from (
+            select new.id, new.conversation_id, new.version, case
+                when new.deleted_at is distinct from old.deleted_at then 'message.deleted'
+                when (new.edited_version, new.pinned_at) is distinct from (old.edited_version, old.pinned_at) then 'message.updated'
+                when new.reactions is distinct from old.reactions then 'reaction.updated'
+            end as type
+            from changed as new join before as old on old.id = new.id
+        ) as each
+        where type is not null
+        group by conversation_id, type
+    loop
+        perform public.chat_add_webhook_events(v_row.conversation_id, v_row.type, v_row.subjects);
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_changed_messages after update on public.messages
+    referencing old table as before new table as changed
+    for each statement execute function public.chat_hear_changed_messages();
+
+    insert into public.chat_schema (version) values (22)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 23 member_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 23) then
+        return;
+    end if;
+
+create function public.chat_hear_members() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, array_agg(jsonb_build_object('user_id', user_id) order by user_id) as subjects
+        from touched group by conversation_id
+    loop
+        -- Who goes with the conversation is no news of its own.
+        if exists (select from public.conversations where id = v_row.conversation_id) then
+            perform public.chat_add_webhook_events(
+                v_row.conversation_id, case tg_op when 'INSERT' then 'member.added' else 'member.removed' end, v_row.subjects
+            );
+        end if;
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_new_members after insert on public.user_conversation
+    referencing new table as touched for each statement execute function public.chat_hear_members();
+create trigger chat_hear_gone_members after delete on public.user_conversation
+    referencing old table as touched for each statement execute function public.chat_hear_members();
+
+    insert into public.chat_schema (version) values (23)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 24 conversation_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 24) then
+        return;
+    end if;
+
+create function public.chat_hear_conversations() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if (old.name, old.description, old.avatar_url, old.visibility, old.history, old.slow_mode_seconds, old.frozen, old.custom,
+            old.owner_user_id)
+           is not distinct from
+           (new.name, new.description, new.avatar_url, new.visibility, new.history, new.slow_mode_seconds, new.frozen, new.custom,
+            new.owner_user_id)
+        then
+            return null;
+        end if;
+    end if;
+    if (select webhook from public.chat_listeners) then
+        perform public.chat_add_webhook_events(
+            coalesce(new.id, old.id),
+            'conversation.' || case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'updated' else 'deleted' end,
+            array[jsonb_build_object('version', coalesce(new.version, old.version))]
+        );
+    end if;
+    return null;
+end $$;
+-- `when`: a send changes the row too, and must not pay for it.
+create trigger chat_hear_changed_conversation after update on public.conversations
+    for each row when (old.last_seq = new.last_seq) execute function public.chat_hear_conversations();
+create trigger chat_hear_conversation after insert or delete on public.conversations
+    for each row execute function public.chat_hear_conversations();
+
+    insert into public.chat_schema (version) values (24)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions ff74e65545400132
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
 set local statement_timeout = 0;
 do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
 set local check_function_bodies = off;  -- they name each other in any order
+
+
+-- attachments -------------------------------------------------------------------------------------------------------
+
+-- An attachment as clients see it, and as messages keep it.
+create or replace function public.chat_attachment_json(p_attachment public.chat_attachments) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'id', p_attachment.id, 'name', p_attachment.name, 'type', p_attachment.type, 'size', p_attachment.size,
+        'width', p_attachment.width, 'height', p_attachment.height,
+        'created_at', public.chat_time(p_attachment.created_at),
+        'url', '/attachments/' || p_attachment.id,
+        'thumbnail_url', case when p_attachment.thumbnail_type is not null then '/attachments/' || p_attachment.id || '/thumbnail' end
+    )
+$$;
+
+-- Note a file that is about to be stored, and return its id. p_file: `{name, type, size, width, height,
+-- thumbnail_type, thumbnail_size}`.
+create or replace function public.chat_add_attachment(p_user_id uuid, p_issued_at double precision, p_file jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_id uuid;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    insert into public.chat_attachments (user_id, name, type, size, width, height, thumbnail_type, thumbnail_size)
+    values (
+        p_user_id, p_file ->> 'name', p_file ->> 'type', (p_file ->> 'size')::bigint, (p_file ->> 'width')::integer,
+        (p_file ->> 'height')::integer, p_file ->> 'thumbnail_type', (p_file ->> 'thumbnail_size')::bigint
+    )
+    returning id into v_id;
+    return to_json(v_id);
+end $$;
+
+-- The file is stored: from now on it can be read and sent. Returns the attachment.
+create or replace function public.chat_finish_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    update public.chat_attachments set state = 'ready'
+    where id = p_attachment_id and user_id = p_user_id and state in ('storing', 'ready')
+    returning * into v_attachment;
+    if not found then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_attachment_json(v_attachment);
+end $$;
+
+-- An attachment that the caller may read, with `thumbnail_type` and `thumbnail_size`: of a message that the caller sees,
+-- or the caller's own and not sent yet.
+create or replace function public.chat_get_attachment(p_user_id uuid, p_issued_at double precision, p_attachment_id uuid) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_attachment public.chat_attachments;
+begin
+    perform public.chat_require_user(p_user_id, p_issued_at);
+    select * into v_attachment from public.chat_attachments where id = p_attachment_id and state = 'ready';
+    if not found
+       or v_attachment.sent_at is null and v_attachment.user_id <> p_user_id
+       or v_attachment.sent_at is not null and not exists (
+           select from public.messages as m join public.user_conversation as u on u.conversation_id = m.conversation_id
+           where m.id = v_attachment.message_id and u.user_id = p_user_id and m.seq >= u.history_from
+       )
+    then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return public.chat_merge(public.chat_attachment_json(v_attachment), json_build_object(
+        'thumbnail_type', v_attachment.thumbnail_type, 'thumbnail_size', v_attachment.thumbnail_size
+    ));
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
+-- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+    v_found integer;
+    v_used boolean;
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    -- In one order, so that two messages that name the same files never wait for each other in a circle.
+    select count(*), bool_or(sent_at is not null) into v_found, v_used
+    from (
+        select sent_at from public.chat_attachments
+        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        order by id for no key update
+    ) as own;
+    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    if v_used then
+        raise exception using errcode = 'PT409', message = 'attachment_used';
+    end if;
+    update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
+    update public.messages
+    set attachments = (
+        select jsonb_agg(public.chat_attachment_json(a) order by array_position(v_ids, a.id))
+        from public.chat_attachments as a where a.id = any (v_ids)
+    )
+    where id = p_message.id
+    returning * into p_message;
+    return p_message;
+end $$;
+
+-- Take from a message the files that p_keep does not name: nobody can read them from now on, and the next sweep deletes
+-- them. Returns the public JSON of those that are kept, in the order of p_keep, null for none. Raises 404
+-- attachment_not_found for one that the message does not have.
+create or replace function public.chat_release_attachments(p_message_id uuid, p_keep uuid[]) returns jsonb
+language plpgsql set search_path = ''
+as $$
+declare
+    v_kept jsonb;
+begin
+    update public.chat_attachments set state = 'dead'
+    where message_id = p_message_id and state <> 'dead' and id <> all (coalesce(p_keep, '{}'));
+    if coalesce(cardinality(p_keep), 0) = 0 then
+        return null;
+    end if;
+    select jsonb_agg(public.chat_attachment_json(a) order by array_position(p_keep, a.id)) into v_kept
+    from public.chat_attachments as a where message_id = p_message_id and state = 'ready';
+    if coalesce(jsonb_array_length(v_kept), 0) < (select count(distinct id) from unnest(p_keep) as id) then
+        raise exception using errcode = 'PT404', message = 'attachment_not_found';
+    end if;
+    return v_kept;
+end $$;
+
+-- Claim files for deletion: released ones, those whose message is gone, and those that were not sent, or not even stored,
+-- within p_seconds. What a scheduled message names is waited for. Returns up to p_limit ids: from now on nobody can read or
+-- send them. They are returned again until chat_delete_attachments says that their files are gone.
+create or replace function public.chat_claim_dead_attachments(p_seconds double precision, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_ids json;
+begin
+    with dead as materialized (  -- planned into the update, it might be run more than once and claim too many
+        select id from public.chat_attachments as a
+        where (message_id is null or state <> 'ready') and (
+            state = 'dead' or sent_at is not null or created_at < now() - make_interval(secs => p_seconds) and not exists (
+                select from public.chat_scheduled as s
+                where s.user_id = a.user_id and s.draft -> 'attachments' ? a.id::text
+            )
+        )
+        order by created_at limit p_limit
+        for no key update skip locked
+    ), claimed as (
+        update public.chat_attachments as a set state = 'dead' from dead where a.id = dead.id returning a.id
+    )
+    select coalesce(json_agg(id), '[]') into v_ids from claimed;
+    return v_ids;
+end $$;
+
+-- Forget claimed attachments whose files are gone. Returns how many.
+create or replace function public.chat_delete_attachments(p_ids uuid[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_deleted bigint;
+begin
+    delete from public.chat_attachments where id = any (p_ids) and state = 'dead';
+    get diagnostics v_deleted = row_count;
+    return to_json(v_deleted);
+end $$;
+
+-- Of these ids those that no row has.
+create or replace function public.chat_list_unknown_attachments(p_ids uuid[]) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(id), '[]') from unnest(p_ids) as id
+        where not exists (select from public.chat_attachments as a where a.id = id.id)
+    );
+end $$;
 
 
 -- blocks ------------------------------------------------------------------------------------------------------------
@@ -1881,7 +2356,7 @@ end $$;
 create or replace function public.chat_erase_messages(
     p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
 ) returns json[]
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_message public.messages;
@@ -2030,12 +2505,13 @@ begin
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
 
--- A person's own messages after a place, conversation by conversation, each followed by its earlier texts.
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps: they
+-- would read, and sort, the whole conversation for each part.
 create or replace function public.chat_export_messages(
     p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
     out cursor jsonb, out line json
 ) returns setof record
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;
@@ -3546,6 +4022,9 @@ begin
         order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
+    if p_after_seq < v_oldest then  -- what lies between does not exist: the page begins with the oldest
+        p_after_seq := v_oldest - 1;
+    end if;
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit
@@ -4422,6 +4901,82 @@ begin
 end $$;
 
 
+-- retention ---------------------------------------------------------------------------------------------------------
+
+-- How many days the messages of a conversation are kept: the smaller of the server's and its own number, null for ever.
+create or replace function public.chat_retention_days(p_conversation public.conversations, p_days integer) returns integer
+language sql immutable
+as $$ select least(p_conversation.retention_days, p_days) $$;
+
+-- The next p_limit conversations after p_after that may hold messages of before their time: `{ids, last}`, last being null
+-- after the last ones.
+create or replace function public.chat_list_expired_conversations(p_days integer, p_after uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'ids', coalesce(json_agg(c.id order by c.id) filter (where exists (
+                select from public.messages as m
+                where m.conversation_id = c.id and m.seq = c.oldest_seq
+                  and m.created_at < now() - make_interval(days => public.chat_retention_days(c, p_days))
+            )), '[]'),
+            'last', (array_agg(c.id order by c.id))[p_limit]
+        )
+        from (
+            select * from public.conversations
+            where (p_days is not null or retention_days is not null) and (p_after is null or id > p_after)
+            order by id limit p_limit
+        ) as c
+    );
+end $$;
+
+-- Delete the messages of one conversation that are older than its retention: the oldest, p_limit at most, so that the
+-- conversation is locked for a moment only. No version is raised: `oldest_seq` says it. Pointers that lie behind move up,
+-- so that nothing that is gone counts as unread. Returns how many are deleted.
+create or replace function public.chat_sweep_conversation(p_conversation_id uuid, p_days integer, p_limit integer) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_since timestamptz;
+    v_last bigint;      -- the newest number that goes
+    v_systems bigint;   -- the system messages up to it
+    v_deleted bigint;
+begin
+    select * into v_conversation from public.conversations where id = p_conversation_id for no key update;
+    if not found then
+        return to_json(0);
+    end if;
+    v_since := now() - make_interval(days => public.chat_retention_days(v_conversation, p_days));
+    if v_since is null then  -- it keeps everything by now
+        return to_json(0);
+    end if;
+    select coalesce(min(seq) filter (where created_at >= v_since) - 1, max(seq)) into v_last
+    from (
+        select seq, created_at from public.messages
+        where conversation_id = p_conversation_id and seq >= v_conversation.oldest_seq
+        order by seq limit p_limit
+    ) as oldest;
+    select system_count into v_systems from public.messages
+    where conversation_id = p_conversation_id and seq = v_last and seq >= v_conversation.oldest_seq;
+    if not found then
+        return to_json(0);
+    end if;
+    update public.chat_attachments as a set state = 'dead'
+    from public.messages as m
+    where m.conversation_id = p_conversation_id and m.seq <= v_last and m.attachments is not null and a.message_id = m.id;
+    delete from public.messages where conversation_id = p_conversation_id and seq <= v_last;
+    get diagnostics v_deleted = row_count;
+    update public.conversations set oldest_seq = v_last + 1 where id = p_conversation_id;
+    update public.user_conversation
+    set read_system_count = case when last_read_seq < v_last then v_systems else read_system_count end,
+        last_read_seq = greatest(last_read_seq, v_last), last_delivered_seq = greatest(last_delivered_seq, v_last)
+    where conversation_id = p_conversation_id and (last_read_seq < v_last or last_delivered_seq < v_last);
+    return to_json(v_deleted);
+end $$;
+
+
 -- scheduled ---------------------------------------------------------------------------------------------------------
 
 -- A message to send later: a row with its draft, and a job that names the row and its time. Another time is another job;
@@ -4875,7 +5430,7 @@ end $$;
 
 -- sends -------------------------------------------------------------------------------------------------------------
 
--- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
 -- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
 -- heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
@@ -5000,6 +5555,7 @@ begin
         public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
     )
     returning * into v_message;
+    v_message := public.chat_attach(v_message, p_draft);
     if v_root.id is not null then
         perform public.chat_add_reply(v_root, v_message);
     end if;
@@ -5771,8 +6327,10 @@ begin
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id
         ), theirs as materialized (
-            select user_id, conversation_id from public.user_conversation
-            where user_id = any(p_among) and user_id <> p_user_id
+            select other as user_id, m.conversation_id from unnest(p_among) as other
+            -- a limit: looked up by the index for each, however many rows the planner expects
+            cross join lateral (select conversation_id from public.user_conversation where user_id = other limit 100000) as m
+            where other <> p_user_id
         )
         select distinct theirs.user_id from theirs join own using (conversation_id);
 end $$;
@@ -5805,6 +6363,140 @@ begin
             order by username, id limit 50
         ) as u
     );
+end $$;
+
+
+-- webhooks ----------------------------------------------------------------------------------------------------------
+
+-- Whether a webhook and push services are to hear of changes: what the settings of a server say when it starts.
+create or replace function public.chat_set_listeners(p_webhook boolean, p_push boolean) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    update public.chat_listeners set webhook = p_webhook, push = p_push
+    where (webhook, push) is distinct from (p_webhook, p_push);
+    return 'null';
+end $$;
+
+-- The oldest changes of a conversation that the webhook has not heard of, up to p_limit: `[{id, event_id, type, created_at,
+-- data}]`. `data` shows things as they are now; a later change follows.
+create or replace function public.chat_list_webhook_events(p_conversation_id uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(json_build_object(
+            'id', e.id, 'event_id', e.event_id, 'type', e.type, 'created_at', public.chat_time(e.created_at),
+            'data', public.chat_webhook_data(e)
+        ) order by e.id), '[]')
+        from (
+            select * from public.chat_webhook_events
+            where conversation_id = p_conversation_id and dead_at is null order by id limit p_limit
+        ) as e
+    );
+end $$;
+
+create or replace function public.chat_webhook_data(p_event public.chat_webhook_events) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_about json;
+begin
+    select * into v_conversation from public.conversations where id = p_event.conversation_id;
+    v_about := json_build_object(
+        'conversation_id', p_event.conversation_id,
+        'conversation', case when v_conversation.id is not null then public.chat_conversation_json(v_conversation) end
+    );
+    if p_event.type like 'member.%' then
+        return public.chat_merge(v_about, json_build_object('user', (
+            select public.chat_user_json(u) from public.users as u where u.id = (p_event.subject ->> 'user_id')::uuid
+        )));
+    elsif p_event.type like 'conversation.%' then
+        return public.chat_merge(v_about, json_build_object('version', p_event.subject -> 'version'));
+    end if;
+    return public.chat_merge(v_about, json_build_object(
+        'message', (
+            select public.chat_message_json(m, u, null)
+            from public.messages as m join public.users as u on u.id = m.user_id
+            where m.id = (p_event.subject ->> 'message_id')::uuid
+        ),
+        'recipients', case when p_event.type = 'message.created' then (
+            select coalesce(json_agg(json_build_object('user_id', r.user_id, 'online', public.chat_is_online(r.user_id))), '[]')
+            from (
+                select m.user_id from public.user_conversation as m join public.messages as s on s.conversation_id = m.conversation_id
+                where s.id = (p_event.subject ->> 'message_id')::uuid and m.user_id <> s.user_id and s.seq >= m.history_from
+                order by m.user_id limit 1000
+            ) as r
+        ) end
+    ));
+end $$;
+
+-- The webhook has heard of these.
+create or replace function public.chat_delete_webhook_events(p_ids bigint[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    delete from public.chat_webhook_events where id = any(p_ids);
+    return 'null';
+end $$;
+
+-- A try has failed. An event that is older than p_seconds is given up. Returns whether it was.
+create or replace function public.chat_fail_webhook_event(p_id bigint, p_error text, p_seconds double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_is_dead boolean;
+begin
+    update public.chat_webhook_events
+    set last_error = p_error,
+        dead_at = case when created_at < now() - make_interval(secs => p_seconds) then now() end
+    where id = p_id
+    returning dead_at is not null into v_is_dead;
+    return to_json(coalesce(v_is_dead, true));
+end $$;
+
+-- The events that were given up: how many, and the latest p_limit.
+create or replace function public.chat_list_dead_webhook_events(p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return json_build_object(
+        'dead', (select count(*) from public.chat_webhook_events where dead_at is not null),
+        'waiting', (select count(*) from public.chat_webhook_events where dead_at is null),
+        'events', (
+            select coalesce(json_agg(json_build_object(
+                'id', id, 'event_id', event_id, 'type', type, 'conversation_id', conversation_id,
+                'created_at', public.chat_time(created_at), 'last_error', last_error
+            ) order by id desc), '[]')
+            from (select * from public.chat_webhook_events where dead_at is not null order by id desc limit p_limit) as e
+        )
+    );
+end $$;
+
+-- Let the webhook hear again of what was given up, from the beginning of a day of tries. Returns how many those are.
+create or replace function public.chat_redeliver_webhook_events() returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_count integer;
+begin
+    update public.chat_webhook_events set dead_at = null, created_at = now() where dead_at is not null;
+    get diagnostics v_count = row_count;
+    perform public.chat_add_webhook_jobs();
+    return to_json(v_count);
+end $$;
+
+-- Add the jobs of conversations whose events wait without one: an event that came while the last job was ending.
+create or replace function public.chat_add_webhook_jobs() returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', conversation_id), 'send_webhooks ' || conversation_id, null
+    )
+    from (select distinct conversation_id from public.chat_webhook_events where dead_at is null) as waiting;
+    return 'null';
 end $$;
 
 
@@ -5854,7 +6546,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '96759c1cd1a3a5d8', oldest_code = 1;
+update public.chat_schema set functions_hash = 'ff74e65545400132', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -57,7 +57,7 @@ class Bench:
                     if scenario.workload == "startup":
                         collected.append(self._machine.startup())
                     elif scenario.fresh:
-                        with self._server(name, scenario.mode) as server:
+                        with self._server(name, scenario.mode, scenario.settings) as server:
                             collected.append(self._run(server, scenario.workload, options))
                     else:
                         if name not in running:
@@ -89,13 +89,13 @@ class Bench:
             return {**options, "seconds": self._options.seconds}
         return options
 
-    def _server(self, name: str, mode: str) -> Running:
+    def _server(self, name: str, mode: str, settings: dict[str, str] | None = None) -> Running:
         if name == TUTORIAL and self._options.tutorial_url:
             return nullcontext(Server(self._options.tutorial_url, acknowledges=False))
         if name == "api":
             return self._machine.api(self._options.postgrest_url, self._options.postgrest_key)
         if name == OURS:
-            return self._machine.chat(mode)
+            return self._machine.chat(mode, settings)
         start: Callable[[], Running] = getattr(self._machine, name)
         return start()
 

@@ -42,6 +42,8 @@ class Scenario:
     #: Whether each run gets a server that has just been started.
     fresh: bool = False
     rounds: int = 3
+    #: Settings of our server besides those of `servers.UNLIMITED`.
+    settings: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -146,6 +148,33 @@ SCENARIOS = (
         ),
         fresh=True,
         rounds=1,
+    ),
+    Scenario(
+        "stalled",
+        "stalled",
+        {},
+        (
+            Row("100 stalled readers, 500 long sends/s: RSS", "resident", "MB", None, ("≤", 150), divisor=1e6),
+            Row("  answer p50 to that with readers who read", "slower", "×", None, ("≤", 1.1)),
+            Row("  server CPU a send likewise", "dearer", "×", None, ("≤", 1.1)),
+        ),
+        (OURS,),
+        fresh=True,
+        rounds=1,
+    ),
+    Scenario(
+        "outage",
+        "outage",
+        {},
+        (
+            Row("200 callers, pool of 2, PostgreSQL stands 15 s: full speed after", "recovered", "s", None, ("≤", 1)),
+            Row("  RSS grows meanwhile by", "grown", "MB", None, ("≤", 50), divisor=1e6),
+            Row("  503 comes after, longest", "refusal.max", "s", None, ("≤", 12), divisor=1000),
+        ),
+        (OURS,),
+        fresh=True,
+        rounds=1,
+        settings={"STORAGE_POOL_SIZE": "2"},
     ),
     Scenario(
         "api",

@@ -75,9 +75,15 @@ class Machine:
             return f"{connection.info.server_version // 10000}"
 
     @contextmanager
-    def chat(self, mode: str = "open") -> Iterator[Server]:
-        """Run our server on the database."""
-        settings = {**UNLIMITED, "AUTH_MODE": mode, "JWT_SECRET": SECRET, "DATA_DIR": str(self.directory / "data")}
+    def chat(self, mode: str = "open", more: dict[str, str] | None = None) -> Iterator[Server]:
+        """Run our server on the database, with `more` settings."""
+        settings = {
+            **UNLIMITED,
+            **(more or {}),
+            "AUTH_MODE": mode,
+            "JWT_SECRET": SECRET,
+            "DATA_DIR": str(self.directory / "data"),
+        }
         with self._running(CHAT, settings, self._database.url) as server:
             server.jwt_secret = SECRET if mode == "token" else None
             yield server

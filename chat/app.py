@@ -13,6 +13,7 @@ from werkzeug.routing import BaseConverter
 from . import cli, errors, logs, sockets
 from .actions.changes import new_gate
 from .api import (
+    attachments,
     blocks,
     conversations,
     documents,
@@ -35,6 +36,8 @@ from .api import (
 )
 from .api.answers import HEADERS
 from .api.openapi import Api
+from .api.uploads import max_upload
+from .attachments import open_store
 from .auth.origins import OriginCheck, Origins
 from .auth.tokens import Tokens
 from .config import Config
@@ -78,15 +81,15 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions.update(typing=typing, presence=presence)
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
-    app.extensions["streams"] = {}  # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["attachments"] = open_store(config)
+    # (method, path) → bytes: routes whose view reads `request.stream` as it comes
+    app.extensions["streams"] = {("POST", "/attachments"): max_upload(config.max_attachment_bytes)}
     hooks.init_app(app)
     origins = Origins(config)
     CORS(app, origins=origins.cors, expose_headers=list(HEADERS), max_age=86400, always_send=False)
     _add_api(app, config)
     errors.init_app(app)
     _add_sockets(app, origins)
-    if config.trusted_proxies:
-        app.wsgi_app = ProxyFix(app.wsgi_app, x_for=config.trusted_proxies, x_proto=1)  # type: ignore[method-assign]
     cli.init_app(app)
     return app
 
@@ -107,6 +110,7 @@ def _add_api(app: Flask, config: Config) -> None:
         threads,
         scheduled,
         search,
+        attachments,
         receipts,
         sync,
     )
@@ -120,6 +124,11 @@ def _add_api(app: Flask, config: Config) -> None:
 
 
 def _add_sockets(app: Flask, origins: Origins) -> None:
+    """Add Socket.IO, and what every request passes: the check of its origin, and whom our proxies name.
+
+    `app.wsgi_app` serves all; `app.extensions["http"]` what is not Socket.IO, for a server that can tell.
+    """
+    config: Config = app.config["CHAT"]
     http = app.wsgi_app
     sockets.init_app()
     socketio.init_app(
@@ -132,5 +141,11 @@ def _add_sockets(app: Flask, origins: Origins) -> None:
         max_http_buffer_size=MAX_BODY,
         manage_session=False,
     )
-    if app.config["CHAT"].auth_mode == "open":  # outermost, so that Socket.IO is behind it too
-        app.wsgi_app = OriginCheck(app.wsgi_app, http, origins)  # type: ignore[method-assign]
+
+    def behind(served: Any) -> Any:
+        if config.auth_mode == "open":
+            served = OriginCheck(served, http, origins)
+        return ProxyFix(served, x_for=config.trusted_proxies, x_proto=1) if config.trusted_proxies else served
+
+    app.extensions["http"] = behind(http)
+    app.wsgi_app = behind(app.wsgi_app)  # type: ignore[method-assign]

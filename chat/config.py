@@ -19,6 +19,7 @@ RATE_LIMITS = {
     "rate_limit_signup": "20 per hour",
     "rate_limit_send": "600 per minute",
     "rate_limit_create": "3000 per hour",
+    "rate_limit_upload": "600 per hour",
     "rate_limit_default": "1200 per minute",
     "rate_limit_handshake": "1200 per minute",
 }
@@ -83,6 +84,7 @@ class Config:
         "Conversations that a user opens and people that a user adds; each counts as one. In token mode 3000 per hour; "
         "empty: no limit.",
     )
+    rate_limit_upload: str | None = setting(None, "Files of a user. In token mode 600 per hour; empty: no limit.")
     rate_limit_default: str | None = setting(
         None,
         "Everything else of a user, or of an address without a token. In token mode 1200 per minute; empty: no limit.",
@@ -108,6 +110,24 @@ class Config:
         "",
         "on: a message in the conversation tells who was added, joined, left or was removed, and a new name. off: only "
         "events do. Default: on in token mode, off in open mode.",
+    )
+    attachments_store: str = setting(
+        "",
+        "Where files are kept: directory, or supabase (Storage). Default: supabase where its API is the database, "
+        "directory elsewhere.",
+    )
+    attachments_dir: str = setting("", "The directory of files. Default: attachments in DATA_DIR.")
+    attachments_bucket: str = setting(
+        "chat-attachments", "The bucket in Supabase Storage, made private if it is missing."
+    )
+    max_attachment_bytes: int = setting(10 << 20, "Bytes of a file.")
+    retention_days: int = setting(
+        0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
+    )
+
+    webhook_url: str = setting("", "The app's own backend: it is sent every change, signed as Standard Webhooks say.")
+    webhook_secret: str = setting(
+        "", "What those requests are signed with: whsec_ and 24 to 64 bytes in base64.", secret=True
     )
 
     cors_origins: str = setting(
@@ -159,14 +179,16 @@ class Config:
             name: default if getattr(self, name) is None else getattr(self, name)
             for name, default in (RATE_LIMITS if auth_mode == "token" else dict.fromkeys(RATE_LIMITS, "")).items()
         }
-        data_dir = str(Path(self.data_dir).expanduser())
+        data_dir = Path(self.data_dir).expanduser()
         return replace(
             self,
             auth_mode=auth_mode,
             signup=signup,
             jwt_jwks_url=jwks_url,
-            data_dir=data_dir,
+            data_dir=str(data_dir),
             system_messages=self.system_messages or ("on" if auth_mode == "token" else "off"),
+            attachments_store=self.attachments_store or ("supabase" if self.storage == "supabase" else "directory"),
+            attachments_dir=str(Path(self.attachments_dir or data_dir / "attachments").expanduser()),
             **limits,
         )
 
@@ -176,6 +198,11 @@ class Config:
         if self.database_url:
             return "postgres"
         return "supabase" if self.supabase_project_url else "embedded"
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether changes are told to others than clients, by jobs."""
+        return bool(self.webhook_url)
 
     @property
     def is_loopback(self) -> bool:

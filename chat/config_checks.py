@@ -1,5 +1,6 @@
 """The checks of the settings. Each raises `ConfigError`: one sentence for the operator, naming the variable."""
 
+import base64
 import re
 from math import inf
 from typing import TYPE_CHECKING
@@ -15,6 +16,7 @@ CHOICES = {
     "auth_mode": ("open", "token", ""),
     "signup": ("open", "closed", ""),
     "system_messages": ("on", "off", ""),
+    "attachments_store": ("directory", "supabase", ""),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -25,6 +27,8 @@ RANGES = {
     "port": (0, 65535),
     "conversation_messages": (0, 100),
     "trusted_proxies": (0, 100),
+    "retention_days": (0, 36500),
+    "max_attachment_bytes": (1, 5 << 30),
     "max_connections_per_address": (0, 1 << 20),
 }
 
@@ -47,6 +51,7 @@ def check(config: "Config") -> None:
             raise ConfigError(f"{name.upper()} must be more than zero.")
     _check_access(config)
     _check_storage(config)
+    _check_webhook(config)
 
 
 def _check_access(config: "Config") -> None:
@@ -75,6 +80,18 @@ def _check_storage(config: "Config") -> None:
         raise ConfigError("DATABASE_URL must start with postgres:// or postgresql://.")
     if config.supabase_project_url and not _is_url(config.supabase_project_url, "http", "https"):
         raise ConfigError("SUPABASE_PROJECT_URL must start with https://, as in https://<project>.supabase.co.")
+    if config.attachments_store == "supabase" and not (
+        config.supabase_project_url and config.supabase_service_role_key
+    ):
+        raise ConfigError(
+            "ATTACHMENTS_STORE=supabase needs SUPABASE_PROJECT_URL and SUPABASE_SERVICE_ROLE_KEY, the project whose "
+            "Storage it is."
+        )
+    if not re.fullmatch(r"[A-Za-z0-9._-]{1,100}", config.attachments_bucket):
+        raise ConfigError(
+            "ATTACHMENTS_BUCKET must be a name of letters, digits, `.`, `_` and `-`, "
+            f"not {config.attachments_bucket!r}."
+        )
     if config.storage == "supabase" and not config.supabase_service_role_key:
         raise ConfigError(
             "SUPABASE_SERVICE_ROLE_KEY is missing: the tables are closed to the public anon key, which everyone "
@@ -104,3 +121,19 @@ def _is_hmac_secret(text: str) -> bool:
     except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone
         return False
     return True
+
+
+def _check_webhook(config: "Config") -> None:
+    if not config.webhook_url:
+        return
+    if not config.webhook_url.startswith(("https://", "http://")):
+        raise ConfigError("WEBHOOK_URL must begin with https:// or http://.")
+    try:
+        long_enough = 24 <= len(base64.b64decode(config.webhook_secret.removeprefix("whsec_"), validate=True)) <= 64
+    except ValueError:
+        long_enough = False
+    if not config.webhook_secret.startswith("whsec_") or not long_enough:
+        raise ConfigError(
+            "WEBHOOK_URL needs WEBHOOK_SECRET, whsec_ and 24 to 64 bytes in base64 "
+            "(`echo whsec_$(openssl rand -base64 32)` makes one)."
+        )

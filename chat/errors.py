@@ -55,9 +55,11 @@ CODES: dict[str, tuple[int, str]] = {
     "method_not_allowed": (405, "This address does not answer this method; `Allow` says which it does."),
     "version_conflict": (409, "It was edited meanwhile: read it anew."),
     "too_many_scheduled": (409, "1,000 messages of this user are scheduled already."),
+    "attachment_used": (409, "An attachment belongs to one message, and this one has been sent."),
     "body_too_large": (413, "The body is larger than 1 MiB."),
     "target_too_long": (414, "The address is too long."),
     "unsupported_media_type": (415, "The body must be application/json."),
+    "range_not_satisfiable": (416, "The file has no such bytes; `Content-Range` says how many it has."),
     "expectation_failed": (417, "The only expectation known here is 100-continue."),
     "validation_failed": (422, "The request has fields that cannot be accepted; `errors` names them."),
     "too_many_reactions": (422, "A message has at most 20 kinds of reactions."),
@@ -70,7 +72,9 @@ CODES: dict[str, tuple[int, str]] = {
     "headers_too_large": (431, "The headers are too large, or too many."),
     "internal_error": (500, "Something went wrong here; the request's id helps to find it in the log."),
     "storage_unavailable": (503, "The database does not answer at the moment; try again."),
+    "attachments_unavailable": (503, "The store of files does not answer at the moment; try again."),
     "http_version_not_supported": (505, "This server speaks HTTP/1.1."),
+    "attachments_full": (507, "The server has no room for files."),
 }
 
 
@@ -108,6 +112,7 @@ class ChatError(Exception):
         self.detail = detail or (CODES[code][1] if code in CODES else HTTP_STATUS_CODES[status])
         self.errors = errors
         self.retry_after = retry_after
+        self.headers: dict[str, str] = {}
 
 
 class MalformedJSON(ChatError):
@@ -217,8 +222,7 @@ def init_app(app: Flask) -> None:
         response = Response(body, chat_error.status, mimetype="application/problem+json")
         if chat_error.retry_after is not None:
             response.headers["Retry-After"] = str(chat_error.retry_after)
-        if isinstance(chat_error, TooManyRequests):
-            response.headers.update(chat_error.headers)
+        response.headers.update(chat_error.headers)
         if chat_error.status == 401:
             response.headers["WWW-Authenticate"] = "Bearer"
         if isinstance(error, MethodNotAllowed) and error.valid_methods:

@@ -15,7 +15,7 @@ from .config import Config
 from .errors import ConfigError, TooManyRequests
 
 #: The kinds of budgets, each with a setting RATE_LIMIT_<KIND>.
-KINDS = ("signup", "send", "create", "default", "handshake")
+KINDS = ("signup", "send", "create", "upload", "default", "handshake")
 #: Callers of one kind that are counted in memory, about 400 bytes each; the oldest window goes when one more comes.
 MAX_CALLERS = 50_000
 

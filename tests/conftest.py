@@ -154,13 +154,14 @@ def storage(request: pytest.FixtureRequest, database_url: str) -> Iterator[Stora
 
 
 @pytest.fixture
-def make_app(database_url: str) -> Iterator[Callable[..., Flask]]:
+def make_app(database_url: str, tmp_path: Path) -> Iterator[Callable[..., Flask]]:
     """A function that makes the app on the test's database; settings are keyword arguments."""
     apps = []
     undocumented: list[list[str]] = []
 
     def make(**settings: Any) -> Flask:
-        settings = {"auth_mode": "open", "log_level": "warning", "database_url": database_url} | settings
+        defaults = {"database_url": database_url, "attachments_dir": str(tmp_path / "attachments")}
+        settings = {"auth_mode": "open", "log_level": "warning"} | defaults | settings
         app = create_app(Config(**settings).checked())
         undocumented.append(undocumented_answers(app))
         app.extensions["storage"].open()

@@ -59,7 +59,7 @@ class HttpCaller(asyncio.Protocol):
         if head.startswith(b"http/1.1 200"):
             self._answer.set_result(body)
         else:
-            self._answer.set_exception(RuntimeError(f"{head[:40]!r} {body[:200]!r}"))
+            self._answer.set_exception(RuntimeError(f"{bytes(head[:1000])!r} {body[:200]!r}"))
 
     def connection_lost(self, error: Exception | None) -> None:
         if self._answer and not self._answer.done():

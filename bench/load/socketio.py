@@ -35,9 +35,11 @@ class Session(asyncio.Protocol):
         self._waiting: dict[int, asyncio.Future[bytes]] = {}
 
     @classmethod
-    async def connect(cls, target: Target, user_id: str, hear: Hear | None = None) -> "Session":
+    async def connect(
+        cls, target: Target, user_id: str, hear: Hear | None = None, receive_buffer: int = 0
+    ) -> "Session":
         """Connect, in token mode with the user's token. Raises `ConnectionError` when the server refuses."""
-        session = await target.connect(lambda: cls(target, user_id, hear))
+        session = await target.connect(lambda: cls(target, user_id, hear), receive_buffer)
         await session._connected
         return session
 
@@ -50,6 +52,10 @@ class Session(asyncio.Protocol):
 
     async def join(self, **more: Any) -> bytes:
         return await self.call("join", {"id": self.user_id, **more})
+
+    def pause(self) -> None:
+        """Read no more: what is sent to it waits."""
+        self._transport.pause_reading()
 
     def close(self) -> None:
         """Close the connection without a word, as a page does that is closed."""

@@ -45,6 +45,7 @@ class Stage:
         self.target = Target(server.url, server.jwt_secret)
         self.meter = Meter(server.pid, server.database_pid)
         self.ledger = Ledger()
+        self.database_pid = server.database_pid
         self._server = server
         self._connections: list[HttpCaller | Session] = []
 
@@ -78,9 +79,9 @@ class Stage:
         self._connections.append(caller)
         return caller
 
-    async def connect(self, user_id: str) -> Session:
+    async def connect(self, user_id: str, receive_buffer: int = 0) -> Session:
         """Return a session that enters what it hears into the ledger, before its `join`."""
-        session = await Session.connect(self.target, user_id, self.ledger.hear)
+        session = await Session.connect(self.target, user_id, self.ledger.hear, receive_buffer)
         self._connections.append(session)
         return session
 

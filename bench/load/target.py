@@ -32,12 +32,14 @@ class Target:
         self._made = itertools.count()
         self._tokens: dict[str, str] = {}
 
-    async def connect(self, make: Callable[[], P]) -> P:
-        """Open a connection and return its protocol."""
+    async def connect(self, make: Callable[[], P], receive_buffer: int = 0) -> P:
+        """Open a connection and return its protocol. What the system receives ahead is bounded where that is given."""
         loop = asyncio.get_running_loop()
         connection = socket.socket()
         connection.setblocking(False)
         connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if receive_buffer:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
         if self.host == "127.0.0.1":
             connection.setsockopt(socket.IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, 1)
             connection.bind((f"127.0.0.{1 + next(self._made) // CONNECTIONS_PER_ADDRESS}", 0))

@@ -7,6 +7,18 @@ from ..realtime.typing import typing
 from . import scheduled
 from .changes import commit_send
 
+#: The codes of what a send raises, besides those of the caller.
+SEND_ERRORS = (
+    "conversation_not_found",
+    "message_not_found",
+    "attachment_not_found",
+    "attachment_used",
+    "blocked",
+    "frozen",
+    "slow_mode",
+    "too_many_scheduled",
+)
+
 
 def send(caller: Caller, conversation_id: str, draft: dict[str, Any]) -> dict[str, Any]:
     """Send `{message, client_id, …}`, announce it, and return the message; a repeated `client_id` gets the first one.

@@ -12,7 +12,7 @@ from ..storage import Page
 JSON = "application/json"
 
 #: What a link to a neighbouring page keeps of the query.
-KEPT: tuple[str, ...] = ("user_id", "limit", "message_limit", "q", "conversation_id", "author_id")
+KEPT = ("user_id", "limit", "message_limit", "archived", "q", "conversation_id", "author_id")
 
 #: What each header of an answer says, and an example. Scripts of other origins may read all of them.
 HEADERS = {
@@ -21,6 +21,10 @@ HEADERS = {
     "X-RateLimit-Remaining": ("Requests left in this window.", "1199"),
     "X-RateLimit-Reset": ("Seconds until the window ends.", "60"),
     "Retry-After": ("Seconds to wait before the next try.", "1"),
+    "ETag": ("Names the content, which never changes.", '"0b8f7c52-91d4-4c7e-8e0a-2f6a5b9c0d06"'),
+    "Accept-Ranges": ("That a part of it can be asked for with `Range`.", "bytes"),
+    "Content-Range": ("Which bytes these are, and how many there are.", "bytes 0-1023/48213"),
+    "Content-Disposition": ("Whether it may be shown, and what it is called (RFC 6266).", 'inline; filename="a.jpg"'),
     "Link": (
         "Where the neighbouring pages are, if there are any (RFC 8288).",
         '</conversations?limit=50&before=MjAy>; rel="next"',
@@ -28,10 +32,6 @@ HEADERS = {
     "X-Has-More-Before": ("Whether there are items before this page: `true` or `false`.", "false"),
     "X-Has-More-After": ("Whether there are items after this page: `true` or `false`.", "true"),
 }
-
-
-#: What the links of a page keep of its query.
-KEPT: tuple[str, ...] = ("user_id", "limit", "message_limit", "archived", "q")
 
 
 def header_references(names: Iterable[str]) -> dict[str, dict[str, str]]:

@@ -16,6 +16,7 @@ from ..errors import ChatError, MalformedJSON, ValidationFailed, flatten
 from ..realtime.sessions import sessions
 from ..schemas.base import ANN_ID, Schema
 from ..schemas.fields import Id
+from .uploads import receive
 
 FORM = "application/x-www-form-urlencoded"
 #: Bytes of a form: the longest message with its emoji percent-encoded fits.
@@ -24,11 +25,15 @@ MAX_FORM_FIELDS = 1000
 
 
 def read(schema: Schema, location: str) -> dict[str, Any]:
-    """Return the current request's arguments, from its query or its body. Unknown fields are ignored.
+    """Return the current request's arguments, from its query, its body, or its body with a file.
 
-    Raises 422 validation_failed, and for a body 400 malformed_json, 413 body_too_large, 415 unsupported_media_type.
+    Unknown fields are ignored. Raises 422 validation_failed, and for a body 400 malformed_json, 413 body_too_large, 415
+    unsupported_media_type; with a file what `uploads.receive` raises.
     """
-    content = MultiDictProxy(request.args, schema) if location == "query" else _body(schema)
+    if location == "files":
+        content: Any = MultiDictProxy(receive(), schema)
+    else:
+        content = MultiDictProxy(request.args, schema) if location == "query" else _body(schema)
     try:
         arguments: dict[str, Any] = schema.load(content, unknown=EXCLUDE)
     except ValidationError as error:

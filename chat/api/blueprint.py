@@ -73,6 +73,26 @@ class Blueprint(flask_smorest.blueprint.Blueprint):
         )
         return lambda view: _described(view, describe)
 
+    def also(
+        self,
+        status_code: int,
+        schema: Any,
+        description: str,
+        *,
+        content_type: str | None = None,
+        headers: tuple[str, ...] = (),
+    ) -> Any:
+        """Describe another answer of a route that succeeds; one without a body has no schema."""
+        describe = super().alt_response(
+            status_code,
+            schema=schema,
+            content_type=content_type,
+            headers=header_references(headers),
+            description=description,
+            success=True,
+        )
+        return lambda view: _described(view, describe)
+
 
 def _described(view: Any, describe: Any) -> Any:
     """Return the view with what flask-smorest's decorator notes for the document, and without its wrapper."""

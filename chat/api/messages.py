@@ -5,6 +5,7 @@ from typing import Any
 from flask import Response
 
 from ..actions import messages
+from ..actions.messages import SEND_ERRORS
 from ..auth import Caller
 from ..policy import announces, budget, raises
 from ..schemas.messages import SEND_ANSWER, ListMessagesSchema, MessageSchema, SendMessageSchema
@@ -46,7 +47,7 @@ def list_messages(caller: Caller | None, query: dict[str, Any], conversation_id:
 @blueprint.post("/conversations/<id:conversation_id>/messages/create")
 @blueprint.arguments(SendMessageSchema)
 @blueprint.response(200, SEND_ANSWER)
-@raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
+@raises(*SEND_ERRORS)
 @announces("message")
 @budget("send")
 def send_message(caller: Caller, body: dict[str, Any], conversation_id: str) -> Response:

@@ -15,6 +15,7 @@ from ..schemas.errors import ProblemSchema
 from ..schemas.json_schema import OPENAPI_VERSION, SchemaPlugin, example_problem, problem_with
 from .answers import HEADERS, JSON, header_references
 from .arguments import FORM, is_flat
+from .uploads import MULTIPART
 
 PROBLEM = "application/problem+json"
 BEARER: dict[str, list[str]] = {"bearer": []}
@@ -90,13 +91,15 @@ def error_codes(view: Any, is_open: bool) -> set[str]:
         codes |= {"validation_failed"}
         if location == "json":
             codes |= {"malformed_json", "body_too_large", "unsupported_media_type"}
+        elif location == "files":
+            codes |= {"malformed_request", "body_too_slow", "body_too_large", "unsupported_media_type"}
         if not policy.is_public:
             codes |= {"identity_mismatch"}
     return codes
 
 
 def arguments_of(view: Any) -> list[tuple[Schema, str]]:
-    """Return the schemas of a view's arguments, each with its location: `json` or `query`."""
+    """Return the schemas of a view's arguments, each with its location: `json`, `files` or `query`."""
     noted = getattr(view, "_apidoc", {}).get("arguments", {}).get("parameters", [])
     return [(each["schema"], each["in"]) for each in noted]
 
@@ -132,6 +135,8 @@ def _describe_request(operation: dict[str, Any], view: Any) -> None:
             content[JSON]["example"] = schema.example
             if is_flat(schema):  # which `Parser` takes as a form too
                 content[FORM] = content[JSON]
+        elif location == "files":
+            operation["requestBody"]["content"][MULTIPART]["example"] = schema.example
         else:
             for parameter in operation["parameters"]:
                 if isinstance(parameter, dict) and parameter.get("name") in schema.example:
@@ -152,6 +157,8 @@ def _describe_responses(operation: dict[str, Any], view: Any, is_open: bool) -> 
         names = ["X-Request-ID", *(RATE_LIMIT_HEADERS if policy.budget else ())]
         if status in (429, 503):
             names.append("Retry-After")
+        if status == 416:
+            names.append("Content-Range")
         response["headers"] = header_references(names) | response.get("headers", {})
 
 

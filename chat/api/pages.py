@@ -9,7 +9,9 @@ blueprint = Blueprint("pages", __name__, description="Pages for people.")
 
 
 @blueprint.get("/")
-@blueprint.response(200, {"type": "string"}, content_type="text/html")
+@blueprint.response(
+    200, {"type": "string"}, content_type="text/html", headers=("ETag", "Accept-Ranges", "Content-Disposition")
+)
 @public()
 @budget(None)
 def home() -> Response:

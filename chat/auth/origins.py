@@ -7,11 +7,12 @@ itself its own origin, but cannot hide the name, which stands in `Host`.
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache, partial
 from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from ..config import Config
-from ..errors import ChatError, Forbidden
+from ..errors import CODES, ChatError
 
 #: Where a refused request carries its `ChatError` to the application's hooks.
 REFUSAL = "chat.refusal"
@@ -22,6 +23,8 @@ LOOPBACK_ORIGIN = re.compile(
 )
 HOST = re.compile(r"(?P<name>\[[0-9a-f:.]+\]|[^\[\]:/?#@,\s]+)(:(?P<port>[0-9]{1,5}))?", re.IGNORECASE)
 DEFAULT_PORTS = {"http": 80, "https": 443}
+#: Pairs of a host and an origin whose permission is remembered.
+MAX_REMEMBERED = 256
 
 
 class Origins:
@@ -65,21 +68,23 @@ class OriginCheck:
     def __init__(self, accept: Any, refuse: Any, origins: Origins) -> None:
         self._accept = accept
         self._refuse = refuse
-        self._origins = origins
+        self._refusal = lru_cache(MAX_REMEMBERED)(partial(_refusal, origins))  # clients send the same ones
 
     def __call__(self, environ: dict[str, Any], start_response: Any) -> Iterable[bytes]:
-        refusal = self._refusal(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
-        if refusal is None:
+        code = self._refusal(environ.get("HTTP_HOST", ""), environ.get("HTTP_ORIGIN", ""))
+        if code is None:
             return self._accept(environ, start_response)
-        environ[REFUSAL] = refusal
+        environ[REFUSAL] = ChatError(CODES[code][0], code)
         return self._refuse(environ, start_response)
 
-    def _refusal(self, host: str, origin: str) -> ChatError | None:
-        if not self._origins.allows_host(host):
-            return ChatError(421, "host_not_allowed")
-        if origin and not self._origins.allows(origin, host):
-            return Forbidden("origin_not_allowed")
-        return None
+
+def _refusal(origins: Origins, host: str, origin: str) -> str | None:
+    """Return the code with which a request that names this host and origin is refused."""
+    if not origins.allows_host(host):
+        return "host_not_allowed"
+    if origin and not origins.allows(origin, host):
+        return "origin_not_allowed"
+    return None
 
 
 def _is_origin_of(origin: str, host: str) -> bool:

@@ -2,14 +2,18 @@
 
 from flask import Flask
 
+from .attachments import sweep_attachments, sweep_files
 from .connections import CloseUnusedConnections
 from .erasure import erase_user
 from .housekeeping import delete_old_jobs, flush_search
 from .kinds import Job, ProcessJob
+from .memory import GiveMemoryBack
 from .presence import update_presence
+from .retention import sweep_messages
 from .runner import Runner
 from .scheduled import send_scheduled
 from .sessions import end_expired_sessions, end_revoked_sessions
+from .webhooks import ATTEMPTS, add_webhook_jobs, send_webhooks
 
 __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 
@@ -19,6 +23,12 @@ JOBS = [
     Job("flush_search", flush_search, idempotent=True, every=15),
     Job("send_scheduled", send_scheduled, idempotent=True, attempts=20),
     Job("erase_user", erase_user, idempotent=True, attempts=20),
+    Job("sweep_attachments", sweep_attachments, idempotent=True, every=3600),
+    Job("sweep_files", sweep_files, idempotent=True, every=24 * 3600),
+    Job("sweep_messages", sweep_messages, idempotent=True, every=3600),
+    Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
+    Job("send_webhooks", send_webhooks, idempotent=True, attempts=ATTEMPTS),  # each change has an id of its own
+    Job("add_webhook_jobs", add_webhook_jobs, idempotent=True, every=10),
 ]
 
 #: What every process does for itself, also while the database is away.
@@ -27,6 +37,7 @@ PROCESS_JOBS = [
     ProcessJob("end_revoked_sessions", end_revoked_sessions, every=15),
     ProcessJob("update_presence", update_presence, every=1),
     ProcessJob("close_unused_connections", CloseUnusedConnections(), every=15),
+    ProcessJob("give_memory_back", GiveMemoryBack(), every=15),
 ]
 
 

@@ -10,6 +10,7 @@ class Job(NamedTuple):
     `idempotent`: to run it again after a crash does no harm. Otherwise it is dead then, and people decide.
     `attempts`: runs that may fail before it is dead. `every`: seconds between two runs of a job that recurs: it needs
     not be added, and after its last attempt it waits for its next time. Its times drift by its own duration.
+    `at_start`: one is added whenever a process starts, whose settings may be new.
     """
 
     name: str
@@ -17,6 +18,7 @@ class Job(NamedTuple):
     idempotent: bool = False
     attempts: int = 5
     every: float | None = None
+    at_start: bool = False
 
 
 class ProcessJob(NamedTuple):

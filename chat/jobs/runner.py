@@ -111,9 +111,9 @@ class Runner:
             self._look.clear()
 
     def _add_recurring(self) -> bool:
-        """Add the jobs that recur; those that are there already stay as they are."""
+        """Add the jobs that recur, and those of a start; those that are there already stay as they are."""
         for job in self._jobs.values():
-            if job.every is not None:
+            if job.every is not None or job.at_start:
                 self._call(self._storage.add_job, job.name, {}, job.name)
         return True
 

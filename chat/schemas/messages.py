@@ -5,10 +5,13 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
+from .attachments import AttachmentSchema
 from .base import ANN_ID, BOB_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
 from .fields import LONGEST_MESSAGE, Custom, Id, Items, Sequence, Text, Time, Whole
 from .scheduled import ScheduledSchema
 from .users import AuthorSchema
+
+MAX_ATTACHMENTS = 10
 
 
 class QuoteSchema(Schema):
@@ -102,7 +105,7 @@ class MessageSchema(Schema):
     last_reply_at = fields.DateTime(required=True, allow_none=True)
     reactions = fields.List(fields.Nested(ReactionSchema), required=True)
     mentions = fields.List(Id(), required=True, metadata={"description": "The members whom it mentions."})
-    attachments = fields.List(fields.Dict(), required=True)
+    attachments = fields.List(fields.Nested(AttachmentSchema), required=True)
     pinned_at = fields.DateTime(required=True, allow_none=True)
     custom = fields.Dict(required=True, metadata={"description": "The app's own."})
 
@@ -154,13 +157,30 @@ class SendAnswerSchema(SentMessageSchema):
 SEND_ANSWER = SendAnswerSchema(partial=tuple(SentMessageSchema().fields))
 
 
+class MessageText(Text):
+    """The text of a message, empty when it is nothing but white space: then it needs attachments."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(metadata={"minLength": 0}, **kwargs)
+
+    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
+        if isinstance(value, str) and not value.strip():
+            return ""
+        return super()._deserialize(value, attr, data, **kwargs)
+
+
 class SendMessageSchema(Schema):
     """A message to send. Repeated with the same `client_id` it is sent once and gets the first answer."""
 
     example = {"message": "Is the kettle on?", "client_id": CLIENT_ID}
 
-    message = Text(longest=LONGEST_MESSAGE, required=True)
+    message = MessageText(longest=LONGEST_MESSAGE, load_default="")
     client_id = Text(longest=64, allow_none=True, load_default=None)
+    attachments = Items(
+        Id(),
+        longest=MAX_ATTACHMENTS,
+        metadata={"description": "Files to send with it, uploaded before; `message` may be missing then."},
+    )
     reply_to = Id(allow_none=True, metadata={"description": "The message that this one answers and quotes."})
     thread_id = Id(
         allow_none=True,
@@ -173,6 +193,11 @@ class SendMessageSchema(Schema):
     send_at = Time(
         allow_none=True, metadata={"description": "Send it then, within a year; the answer has `scheduled` alone."}
     )
+
+    @validates_schema
+    def something_is_said(self, data: dict[str, Any], **kwargs: Any) -> None:
+        if not data["message"] and not data.get("attachments"):
+            raise ValidationError("Must not be empty without attachments.", "message")
 
 
 class ListMessagesSchema(Schema):

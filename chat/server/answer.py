@@ -62,8 +62,8 @@ class Answer:
         self._http.write(head + body)
 
     def _head(self, length: int | None) -> bytes:
-        self._http.begins_to_answer()
         code = int(self._status[:3])
+        self._http.begins_to_answer(code)
         lines = [f"HTTP/1.1 {self._status}\r\n"]
         has_length = code in (204, 304)  # which have no body
         for name, value in self._headers:

@@ -32,6 +32,7 @@ class Gate:
         #: The routes, method and path, that read a body while it comes, and the most bytes that each takes.
         self.streams: dict[tuple[str, str], int] = app.extensions["streams"]
         self._app = app
+        self._http = app.extensions["http"]
         self._limits = app.extensions["limits"]
         self._proxies = config.trusted_proxies
         self._max_per_address = config.max_connections_per_address or max(1, max_connections // 4)
@@ -64,7 +65,7 @@ class Gate:
         """Have a request answered in a green thread. Called by the loop."""
         http.is_for_sockets = environ["PATH_INFO"].startswith(SOCKETS)
         if not http.is_for_sockets:
-            green.spawn(respond, self._app, http, environ)
+            green.spawn(respond, self._http, http, environ)
             return
         if is_upgrade:
             environ["chat.http"] = http

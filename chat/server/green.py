@@ -4,13 +4,18 @@ A function that is called by the loop itself (`watch`, `call_later`) must not wa
 (`spawn`) may: whatever waits in it lets the others run.
 """
 
+import logging
 from collections import deque
 from collections.abc import Callable
+from contextvars import Context
 from typing import Any
 
 import eventlet
 from eventlet import hubs, patcher, tpool
 from eventlet.event import Event
+from greenlet import getcurrent, greenlet
+
+log = logging.getLogger(__name__)
 
 #: The modules as Python has them: our sockets never block, and need no green thread to say so.
 socket = patcher.original("socket")
@@ -20,6 +25,8 @@ sleep = eventlet.sleep
 
 #: Names that are looked up at once.
 LOOK_UPS = 4
+#: Green threads that are kept for the next jobs.
+MAX_IDLE = 64
 
 
 def look_up_names_in_threads() -> None:
@@ -35,9 +42,58 @@ def look_up_names_in_threads() -> None:
     patched.getaddrinfo = green_socket.getaddrinfo = getaddrinfo
 
 
-def spawn(function: Callable[..., Any], *args: Any) -> None:
-    """Run `function` in a green thread, in the loop's next turn."""
-    eventlet.spawn_n(function, *args)
+class Crew:
+    """Green threads that do one job after the other: to make one for each would take a mapping of memory each time."""
+
+    def __init__(self) -> None:
+        self._jobs: deque[tuple[Callable[..., Any], tuple[Any, ...]]] = deque()
+        self._idle: list[greenlet] = []
+        self._is_scheduled = False
+        #: Whether `start` is going to be called by the loop's callback that runs now.
+        self.is_awaited = False
+
+    def spawn(self, function: Callable[..., Any], *args: Any) -> None:
+        """Run `function` in a green thread soon. It must not raise."""
+        self._jobs.append((function, args))
+        if not self.is_awaited:
+            self._schedule()
+
+    def start(self) -> None:
+        """Start the jobs that wait; those that they spawn wait for the next turn. Called by the loop."""
+        for _ in range(len(self._jobs)):
+            job = self._jobs.popleft()
+            worker = self._idle.pop() if self._idle else greenlet(self._work)
+            worker.gr_context = Context()
+            worker.switch(job)
+        if self._jobs:
+            self._schedule()
+
+    def _schedule(self) -> None:
+        if not self._is_scheduled:
+            self._is_scheduled = True
+            call_later(0, self._start_scheduled)
+
+    def _start_scheduled(self) -> None:
+        self._is_scheduled = False
+        self.start()
+
+    def _work(self, job: tuple[Callable[..., Any], tuple[Any, ...]]) -> None:
+        hub = hubs.get_hub()
+        while True:
+            function, args = job
+            try:
+                function(*args)
+            except Exception:
+                log.exception("a green thread ended with an error")
+            if len(self._idle) >= MAX_IDLE:
+                return
+            self._idle.append(getcurrent())
+            function = args = job = None  # type: ignore[assignment]  # nothing is kept for the next job
+            job = hub.switch()
+
+
+crew = Crew()
+spawn = crew.spawn
 
 
 def call_later(seconds: float, function: Callable[..., Any], *args: Any) -> Any:

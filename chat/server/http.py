@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from . import green
 from .answer import refusal
 from .connection import Connection
+from .patience import Patience
 from .reader import Reader
 from .request import base_environ
 from .stream import RATE_WINDOW, BodyStream
@@ -32,8 +33,8 @@ class Http:
     """The HTTP of one connection. Its gate answers a request in a green thread, which calls `answered` at its end."""
 
     __slots__ = (
-        "_drained", "_gate", "_is_answering", "_owes_continue", "_reader", "_stream", "connection", "is_for_sockets",
-        "is_taken_over", "keep_alive",
+        "_drained", "_gate", "_is_answering", "_owes_continue", "_patience", "_reader", "_stream", "connection",
+        "is_for_sockets", "is_taken_over", "keep_alive",
     )  # fmt: skip
 
     def __init__(self, gate: "Gate", connection: Connection) -> None:
@@ -50,6 +51,7 @@ class Http:
         #: The body that the request which is being answered reads while it comes.
         self._stream: BodyStream | None = None
         self._owes_continue = False
+        self._patience: Patience | None = None
         self._drained: green.Signal | None = None
         self._set_deadline()
 
@@ -157,10 +159,14 @@ class Http:
             raise ConnectionAbortedError
         self.connection.write(data)
 
-    def begins_to_answer(self) -> None:
+    def begins_to_answer(self, status: int) -> None:
         """The head of the answer is about to be made: it says whether the connection stays."""
         if self._stream and not self._stream.is_complete:
             self.keep_alive = False  # the client is still sending
+        if status == 429:
+            self._patience = self._patience or Patience()
+            if self._patience.ends():
+                self.keep_alive = False
 
     def take_over(self, accepted: bytes) -> None:
         """Send this as the answer, after which the connection is a WebSocket. Raises `ConnectionError`."""

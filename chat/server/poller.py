@@ -62,6 +62,7 @@ class Poller:
         self._waiting.append(target)
 
     def _look(self, _: int) -> None:
+        green.crew.is_awaited = True
         for fileno, events in self._epoll.poll(0, BATCH):
             target = self._targets.get(fileno)
             if target:  # not ended by one before it in this batch
@@ -70,6 +71,8 @@ class Poller:
                 except Exception:
                     log.exception("a connection could not be served")
                     target.abort()
+                green.crew.start()
+        green.crew.is_awaited = False
 
     def _go_on(self) -> None:
         waiting, self._waiting = self._waiting, []

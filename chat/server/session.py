@@ -55,6 +55,11 @@ class Socket:
         self._workers = 0
         self._reason: str | None = None
 
+    def refused(self) -> None:
+        """An event was refused because there were too many, or unknown: who goes on all the same is not kept."""
+        if self._websocket and self._websocket.tries_patience():
+            self.end(reason.TRANSPORT_ERROR, POLICY)
+
     # what python-engineio's server calls, in a green thread
 
     def send(self, packet: Packet) -> None:
@@ -116,6 +121,7 @@ class Socket:
         kind, data = (4, message) if isinstance(message, bytes) else split(message)
         if kind == MESSAGE:
             return self._put(data)
+        self.refused()  # a ping is answered once in many seconds
         try:
             self._handle_packet(kind, data)
         except ValueError as error:

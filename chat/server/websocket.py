@@ -3,7 +3,6 @@
 Without extensions: permessage-deflate would keep two windows for each socket, 140 KB.
 """
 
-from time import monotonic
 from typing import Any, Protocol
 
 from .connection import LINGER_TIMEOUT, Connection
@@ -23,12 +22,10 @@ from .frames import (
     encode,
     unmask,
 )  # fmt: skip
+from .patience import Patience
 
 #: Frames of one socket in one turn of the loop; then others have theirs.
 FRAMES_PER_TURN = 64
-#: Frames that carry no message, in so many seconds: who sends more only wants to keep us busy.
-MAX_IDLE_FRAMES = 1000
-RATE_WINDOW = 10
 #: Seconds in which a client that does not keep up must read something.
 STALL_TIMEOUT = 60
 
@@ -47,7 +44,7 @@ class WebSocket:
     """One WebSocket, after its handshake."""
 
     __slots__ = (
-        "_connection", "_idle", "_input", "_max_message", "_message", "_needed", "_opcode", "_since", "owner",
+        "_connection", "_input", "_max_message", "_message", "_needed", "_opcode", "_patience", "owner",
     )  # fmt: skip
 
     def __init__(self, connection: Connection, owner: Owner, max_message: int) -> None:
@@ -59,8 +56,7 @@ class WebSocket:
         self._needed = 2
         self._message: bytearray | None = None
         self._opcode = 0
-        self._idle = 0
-        self._since = 0.0
+        self._patience: Patience | None = None
         connection.speaker = self
         connection.loop.timers.cancel(connection)
 
@@ -72,6 +68,11 @@ class WebSocket:
     def send(self, frame: bytes) -> None:
         """Send a frame that `encode` made."""
         self._connection.write(frame)
+
+    def tries_patience(self) -> bool:
+        """Count something that was sent in vain; return whether the WebSocket should end for it."""
+        self._patience = self._patience or Patience()
+        return self._patience.ends()
 
     def close(self, code: int = NORMAL) -> None:
         """Say goodbye, and close when the client has read it; what else waits for it is dropped."""
@@ -182,7 +183,8 @@ class WebSocket:
     def _handle(self, opcode: int, payload: bytes, is_last: bool) -> bool:
         if opcode in (TEXT, BINARY) and is_last:
             return self._deliver(opcode, payload)
-        self._count_idle_frame()
+        if self.tries_patience():
+            raise _Failure(POLICY)
         if opcode == PING:
             self.send(encode(PONG, payload))
         elif opcode == CLOSE:
@@ -214,14 +216,6 @@ class WebSocket:
         except UnicodeDecodeError:
             raise _Failure(NOT_UTF8) from None
         self.close(code)
-
-    def _count_idle_frame(self) -> None:
-        self._idle += 1
-        if self._idle > MAX_IDLE_FRAMES:
-            now = monotonic()
-            if now - self._since < RATE_WINDOW:
-                raise _Failure(POLICY)
-            self._idle, self._since = 0, now
 
 
 class _Failure(Exception):

@@ -51,9 +51,17 @@ class ChatNamespace(Namespace):
             if event == "disconnect" and not socket_server.manager.is_connected(sid, self.namespace):
                 return self.on_disconnect(*data)
             handler: Any = getattr(self, f"on_{event}", None) if isinstance(event, str) else None
-            if not hasattr(handler, "schema"):
-                return {"error": problem(NotFound("event"), sid)}
-            return handler(*data)
+            is_known = hasattr(handler, "schema")
+            answer = handler(*data) if is_known else {"error": problem(NotFound("event"), sid)}
+            if "error" in answer and answer["error"]["code"] in ("rate_limited", "event_not_found"):
+                self._refused(sid)
+            return answer
+
+    def _refused(self, sid: str) -> None:
+        """Tell the connection, which is not kept when it goes on like this; only our own server counts."""
+        connection = socket_server.eio.sockets.get(socket_server.manager.eio_sid_from_sid(sid, self.namespace))
+        if hasattr(connection, "refused"):
+            connection.refused()
 
     @raises("token_expired", "too_many_sessions", "validation_failed", "identity_mismatch")
     @budget("default")
@@ -89,7 +97,7 @@ class ChatNamespace(Namespace):
         return answer
 
     @receives(SendMessageEventSchema, acknowledges=SEND_ANSWER)
-    @raises("conversation_not_found", "message_not_found", "blocked", "frozen", "slow_mode", "too_many_scheduled")
+    @raises(*messages.SEND_ERRORS)
     @announces("message")
     @budget("send")
     def on_sendMessage(self, data: dict[str, Any]) -> dict[str, Any]:

@@ -7,7 +7,20 @@ from werkzeug.local import LocalProxy
 
 from ..config import Config
 from ..embedded import EmbeddedPostgres
-from .contract import Announcement, Audience, Change, ClaimedJobs, Job, Page, Privacy, Revocation, Seen, Storage
+from .contract import (
+    Announcement,
+    Audience,
+    Change,
+    ClaimedJobs,
+    Job,
+    Page,
+    Privacy,
+    Revocation,
+    Seen,
+    Storage,
+    StoredAttachment,
+    WebhookEvent,
+)
 
 __all__ = [
     "Announcement",
@@ -20,6 +33,8 @@ __all__ = [
     "Revocation",
     "Seen",
     "Storage",
+    "StoredAttachment",
+    "WebhookEvent",
     "open_storage",
     "storage",
 ]

@@ -101,6 +101,9 @@ begin
         order by created_at, seq limit 1;
         p_after_seq := coalesce(p_after_seq, v_newest);
     end if;
+    if p_after_seq < v_oldest then  -- what lies between does not exist: the page begins with the oldest
+        p_after_seq := v_oldest - 1;
+    end if;
     v_last := case
         when p_before_seq is not null then p_before_seq - 1
         when p_after_seq is not null then p_after_seq + p_limit

@@ -1,4 +1,4 @@
--- p_draft: `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`. A send with a client_id happens once: the
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
 -- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
 -- heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
@@ -123,6 +123,7 @@ begin
         public.chat_mentioned(p_conversation.id, p_draft), nullif(p_draft -> 'custom', '{}')
     )
     returning * into v_message;
+    v_message := public.chat_attach(v_message, p_draft);
     if v_root.id is not null then
         perform public.chat_add_reply(v_root, v_message);
     end if;

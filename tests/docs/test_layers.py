@@ -19,7 +19,7 @@ LAYERS = [
     {"actions"},
     {"realtime"},
     {"storage"},
-    {"auth", "limits", "logs", "embedded"},
+    {"auth", "limits", "logs", "embedded", "attachments"},
     {"shared_limits"},
     {"schemas", "config", "extensions"},
     {"config_checks"},

@@ -139,6 +139,7 @@ ANSWERS_ANEW = {
     "tokens.refresh_token",
     "tokens.revoke_tokens",
     "conversations.create_conversation",
+    "attachments.upload_attachment",
 }
 
 

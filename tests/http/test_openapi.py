@@ -95,7 +95,7 @@ def test_the_errors_of_an_operation_are_those_of_its_policy_each_with_its_text(a
     for name, operation in operations(document).items():
         expected = by_status(error_codes(views(app)[name], is_open=True))
         documented = {int(status): body for status, body in operation["responses"].items() if status.isdigit()}
-        assert documented.keys() == {200} | expected.keys(), name
+        assert documented.keys() - {206, 304} == {200} | expected.keys(), name
         for status, codes in expected.items():
             content = documented[status]["content"][PROBLEM]
             assert lookup(content, "schema/allOf")[1]["properties"]["code"]["enum"] == codes
@@ -151,7 +151,9 @@ def test_forms_are_documented_where_they_are_accepted(document: Document) -> Non
     for name, operation in operations(document).items():
         if "requestBody" in operation:
             content = operation["requestBody"]["content"]
-            if name == "sync":  # its `since` is an object
+            if name == "upload_attachment":
+                assert content.keys() == {"multipart/form-data"}
+            elif name == "sync":  # its `since` is an object
                 assert content.keys() == {JSON}
             else:
                 assert content[FORM] == content[JSON], name
@@ -191,8 +193,11 @@ def test_every_operation_has_an_example_of_each_request_and_answer_that_its_sche
     for name, operation in operations(document).items():
         view = views(app)[name]
         for schema, location in arguments_of(view):
-            schema.load(schema.example, unknown=RAISE)
             assert schema.example, name
+            if location == "files":  # whose example cannot hold the file
+                assert schema.validate(schema.example).keys() == {"file"}
+                continue
+            schema.load(schema.example, unknown=RAISE)
             if location == "json":
                 for media_type in operation["requestBody"]["content"].values():
                     assert media_type["example"] == schema.example
@@ -230,7 +235,7 @@ def test_every_route_answers_as_the_document_says(
             if route.endpoint == "tokens.revoke_tokens":
                 world.tokens["ann"] = response.json["access_token"]
             assert response.status_code == 200, response.text
-            assert response.mimetype in documented["content"]
+            assert response.mimetype in documented["content"] or "*/*" in documented["content"]
             if response.is_json:
                 assert errors(strict, documented["content"][JSON]["schema"], response.json) == []
             assert set(HEADERS) & set(response.headers.keys()) <= documented["headers"].keys()

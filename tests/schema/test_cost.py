@@ -95,6 +95,10 @@ def of_message(function: str, seq: int, *more: str) -> str:
     return f"{function}({arguments})"
 
 
+#: A place in an export.
+IN_THE_MIDDLE = {"kind": "message", "conversation_id": BIG, "seq": MESSAGES // 2, "version": 0}
+
+
 class Cost(NamedTuple):
     """What one call touched."""
 
@@ -148,6 +152,21 @@ CALLS: dict[str, tuple[str, int]] = {
     "search for a rare name": (f"chat_search_users('{BUSY}', null, '99999')", 300),
     "search for a frequent name": (f"chat_search_users('{BUSY}', null, 'USER')", 120),
     "search for everybody": (f"chat_search_users('{BUSY}', null, null)", 120),
+    "contacts among those who are here": (
+        f"chat_list_contacts('{BUSY}', '{json.dumps({'user_ids': [uid(n) for n in range(1, 101)]})}')",
+        CONVERSATIONS + 600,
+    ),
+    "a watch of 200": (
+        f"chat_watch_presence('{BUSY}', null, '{json.dumps({'user_ids': [uid(n) for n in range(2, 202)]})}')",
+        CONVERSATIONS + 1200,
+    ),
+    "privacy of a few": (f"chat_list_privacy('{json.dumps({'user_ids': [uid(2), uid(3)]})}')", 10),
+    "a profile": (f"chat_get_profile('{BUSY}', null, '{uid(2)}')", 10),
+    "a mark of unread": (f"chat_update_receipt('{uid(2)}', null, '{BIG}', '{json.dumps({'unread_from': 1})}')", 30),
+    "a part of an export": (
+        f"chat_export_user('{BUSY}', null, '{BUSY}', '{json.dumps(IN_THE_MIDDLE)}', 50)",
+        300,
+    ),
     "revocations": ("chat_list_revocations(60)", 5),
     # Two rows for each of the user's conversations, to find the most recent, then the page.
     "the first page of conversations": (

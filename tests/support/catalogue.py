@@ -8,12 +8,14 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from io import BytesIO
 from typing import Any, NamedTuple
 
 from flask import Flask
 from flask.testing import FlaskClient
 from marshmallow import Schema, fields
 from marshmallow.validate import Range
+from PIL import Image
 from werkzeug.test import TestResponse
 
 from chat.api.openapi import arguments_of
@@ -28,7 +30,16 @@ from tests.support.identity import bearer
 Content = dict[str, Any]
 
 IN_A_MONTH = (datetime.now(UTC) + timedelta(days=30)).isoformat()
+#: What is uploaded.
+FILE = b"the first line\n"
 GROUP_NAME, MESSAGE = "the group of ann and bob", "what ann sent to bob"
+
+
+def picture(width: int = 40, height: int = 30) -> bytes:
+    """Return a PNG."""
+    file = BytesIO()
+    Image.new("RGB", (width, height), "teal").save(file, "PNG")
+    return file.getvalue()
 
 
 class World:
@@ -51,9 +62,11 @@ class World:
     def open_conversation(self) -> None:
         """Open the conversation of ann and bob; once more after a call that has deleted it, or something in it."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
+        self.attachment = self._upload("ann", picture())
         path = f"/conversations/{self.conversation}"
         body = {"user_id": self.ann, "message": MESSAGE}
-        self.message = str(self._post(f"{path}/messages/create", body, "ann")["id"])
+        sent = self._post(f"{path}/messages/create", body | {"attachments": [self.attachment]}, "ann")
+        self.message = str(sent["id"])
         later = body | {"send_at": IN_A_MONTH}
         self.scheduled = str(self._post(f"{path}/messages/create", later, "ann")["scheduled"]["id"])
         self.invite = str(self._post(f"{path}/invites", {"user_id": self.ann}, "ann")["code"])
@@ -82,6 +95,12 @@ class World:
     def _open(self, owner: str, participant_ids: list[str], name: str) -> str:
         body = {"owner_id": self.ids[owner], "participant_ids": participant_ids, "group_name": name}
         return str(self._post("/conversations/create", body, owner)["id"])
+
+    def _upload(self, name: str, file: bytes) -> str:
+        token, body = self.tokens[name], {"user_id": self.ids[name], "file": (BytesIO(file), "kettle.png")}
+        response = self.client.post("/attachments", data=body, headers=bearer(token) if token else None)
+        assert response.status_code == 200, response.text
+        return str(response.json["id"])
 
     def _post(self, path: str, body: Content, name: str | None = None) -> Any:
         token = self.tokens[name] if name else None
@@ -192,6 +211,9 @@ CALLS: dict[str, Call] = {
         lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
     ),
     "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
+    "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
+    "attachments.get_attachment": Call(names="user_id"),
+    "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
     "receipts.list_receipts": Call(names="user_id"),
     "receipts.list_unread": Call(names="user_id"),
@@ -200,7 +222,7 @@ CALLS: dict[str, Call] = {
 
 
 class Route(NamedTuple):
-    """A route, and one place where it reads arguments: `json`, `form` or `query`; None for one that reads none."""
+    """A route, and one place where it reads arguments: `json`, `form`, `files` or `query`; or None."""
 
     endpoint: str
     method: str
@@ -229,7 +251,7 @@ class Route(NamedTuple):
         """Make the request with this content, in the way that the location asks for."""
         if self.location is None:
             return self.open(world, id, **options)
-        key = {"json": "json", "form": "data", "query": "query_string"}[self.location]
+        key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
         if self.location != "json":
             content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
         return self.open(world, id, **{key: content, **options})
@@ -243,6 +265,7 @@ class Route(NamedTuple):
             "<id:conversation_id>": id or world.conversation,
             "<id:message_id>": id or world.message,
             "<id:scheduled_id>": id or world.scheduled,
+            "<id:attachment_id>": id or world.attachment,
             "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
             "<code>": id or world.invite,
             "<emoji>": "👍",
@@ -259,7 +282,8 @@ class Route(NamedTuple):
         """Whether the route refuses a payload without this field (in open mode)."""
         names_the_caller = name == self.call.names and self.endpoint != "messages.list_messages"
         is_all = (name, str(self)) == ("message", "edits.edit_message-form")  # a form cannot hold the others
-        return self.schema.fields[name].required or names_the_caller or is_all
+        is_text = (name, self.endpoint) == ("message", "messages.send_message")  # there are no attachments
+        return self.schema.fields[name].required or names_the_caller or is_all or is_text
 
     def __str__(self) -> str:
         return f"{self.endpoint}-{self.location}" if self.location else self.endpoint
@@ -277,7 +301,12 @@ ROUTES = list(routes_of(create_app(Config(auth_mode="open", database_url="postgr
 BODIES = [route for route in ROUTES if route.location == "json"]
 QUERIES = [route for route in ROUTES if route.location == "query"]
 #: Every place where arguments are read; a body may be a form too.
-PAYLOADS = [*BODIES, *(route._replace(location="form") for route in BODIES), *QUERIES]
+PAYLOADS = [
+    *BODIES,
+    *(route._replace(location="form") for route in BODIES),
+    *QUERIES,
+    *(route for route in ROUTES if route.location == "files"),
+]
 
 
 #: What the ids in a field are of, unless of users. None: an id of nothing is passed over.

@@ -21,17 +21,17 @@ needs_node = pytest.mark.skipif(
 )
 
 
-def install() -> None:
+def install(path: Path = DIRECTORY) -> None:
     """Fetch the programs' packages unless they are there; one process of the tests does it, the others wait."""
-    directory = os.open(DIRECTORY, os.O_RDONLY)
+    directory = os.open(path, os.O_RDONLY)
     try:
         fcntl.flock(directory, fcntl.LOCK_EX)
-        done, wanted = DIRECTORY / "node_modules" / ".package-lock.json", DIRECTORY / "package-lock.json"
+        done, wanted = path / "node_modules" / ".package-lock.json", path / "package-lock.json"
         if done.exists() and done.stat().st_mtime >= wanted.stat().st_mtime:
             return
-        run = subprocess.run(["npm", "ci"], cwd=DIRECTORY, capture_output=True, text=True, timeout=100)
+        run = subprocess.run(["npm", "ci"], cwd=path, capture_output=True, text=True, timeout=100)
         if run.returncode:
-            pytest.skip(f"npm cannot install socket.io-client: {run.stderr.strip().splitlines()[-1]}")
+            pytest.skip(f"npm cannot install what the tests need: {run.stderr.strip().splitlines()[-1]}")
     finally:
         os.close(directory)
 
@@ -39,9 +39,9 @@ def install() -> None:
 class Program:
     """A Node process; each line is `[name, data]`."""
 
-    def __init__(self, script: str, *arguments: str) -> None:
+    def __init__(self, script: str, *arguments: str, directory: Path = DIRECTORY) -> None:
         self._process = subprocess.Popen(
-            ["node", script, *arguments], cwd=DIRECTORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            ["node", script, *arguments], cwd=directory, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
         )
         self._heard: Queue[tuple[str, Any]] = Queue()
         self._reader = threading.Thread(target=self._read)
@@ -83,6 +83,9 @@ class Program:
     def hears_nothing_more(self) -> bool:
         """Whether everything that it has said so far was read."""
         return self._heard.empty()
+
+    def is_running(self) -> bool:
+        return self._process.poll() is None
 
     def close(self) -> None:
         """End it; it must not have failed."""

@@ -79,3 +79,14 @@ def test_whoever_does_not_read_the_answers_is_closed(impatient: Server) -> None:
         assert 0 < answers < requests
         reader.send(LARGE)
         assert reader.answer()[0] == 200
+
+
+def test_whoever_reads_the_answers_drop_by_drop_is_closed(impatient: Server) -> None:
+    requests = 500
+    with Wire(impatient, receive_buffer=4096) as slow:
+        slow.send(LARGE * requests)
+        received = b""
+        for _ in range(120):  # 20 KB a second, for more than the deadline of one answer
+            received += slow.socket.recv(1000)
+            time.sleep(0.05)
+        assert (received + slow.read_all()).count(b"HTTP/1.1 200") < requests

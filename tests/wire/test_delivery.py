@@ -6,6 +6,7 @@ import socket
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -113,4 +114,20 @@ def test_sockets_that_close_while_a_message_goes_out(make_server: Callable[..., 
             sent = api.send(conversation, ann)
             close.join()
             assert json.loads(stays.message()[2:])[1]["id"] == sent["id"], round_
+    assert "Traceback" not in server.log.read_text()
+
+
+def test_a_client_that_answers_pings_and_does_not_read_is_forgotten_at_once(make_server: Callable[..., Server]) -> None:
+    server = make_server(MAX_SESSIONS_PER_USER="1", MAX_QUEUED_BYTES="100000")
+    api = Api(server)
+    ann, bob = api.users("ann", "bob")
+    conversation = api.conversation(ann, bob)
+    with joined(server, bob) as stalled:
+        for _ in range(700):  # six megabytes: more than all buffers between the two
+            api.send(conversation, ann, TEXT)
+            with suppress(OSError):
+                stalled.frame(b"3")
+        with joined(server, bob) as back:  # the session of the one that was closed does not count any longer
+            sent = api.send(conversation, ann)
+            assert json.loads(back.message()[2:])[1]["id"] == sent["id"]
     assert "Traceback" not in server.log.read_text()

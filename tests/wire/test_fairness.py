@@ -13,6 +13,8 @@ from tests.support.server import Server
 from tests.wire.bytes import PONG, Frames, Wire, frame
 
 GET = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+#: A request that counts against a limit; /health does not.
+LIMITED = GET.replace(b"/health", b"/unread?user_id=x")
 #: Requests of an innocent client while another one floods; if it had to wait for the flood it would get none done.
 INNOCENT = 50
 
@@ -72,13 +74,41 @@ def test_pipelined_requests_wait_for_the_others(server: Server) -> None:
         serves_others(server)
 
 
-def test_events_past_the_limit_wait_for_the_others(make_server: Callable[..., Server]) -> None:
-    server = make_server(RATE_LIMIT_DEFAULT="500 per hour")
-    with Frames(server) as flooder, flooding(flooder, frame(b'420["receipt",{}]') * 1000):
+def test_whoever_floods_pongs_of_engine_io_is_closed_too(server: Server) -> None:
+    with Frames(server) as flooder, flooding(flooder, frame(b"3") * 10_000) as ended:
+        serves_others(server)
+        assert ended.wait(30)
+
+
+def test_whoever_goes_on_with_requests_past_the_limit_is_closed(make_server: Callable[..., Server]) -> None:
+    server = make_server(RATE_LIMIT_DEFAULT="5 per hour")
+    with Wire(server) as flooder, flooding(flooder, LIMITED * 1000) as ended:
         with Wire(server) as wire:
             for _ in range(INNOCENT):
                 wire.send(GET)
                 assert wire.answer()[0] == 200
+        assert ended.wait(60)
+
+
+def test_a_client_that_is_refused_now_and_then_is_kept(make_server: Callable[..., Server]) -> None:
+    server = make_server(RATE_LIMIT_DEFAULT="5 per hour")
+    with Wire(server) as wire, Frames(server) as socket:
+        for _ in range(300):
+            wire.send(LIMITED)
+            assert wire.answer()[0] in (422, 429)
+            assert socket.call("receipt", {})["error"]["code"] in ("rate_limited", "validation_failed")
+
+
+def test_whoever_goes_on_with_events_past_the_limit_is_closed_and_the_others_are_served(
+    make_server: Callable[..., Server],
+) -> None:
+    server = make_server(RATE_LIMIT_DEFAULT="500 per hour")
+    with Frames(server) as flooder, flooding(flooder, frame(b'420["receipt",{}]') * 1000) as ended:
+        with Wire(server) as wire:
+            for _ in range(INNOCENT):
+                wire.send(GET)
+                assert wire.answer()[0] == 200
+        assert ended.wait(60)
 
 
 # how many

@@ -12,6 +12,7 @@ import time
 from abc import abstractmethod
 
 from ...errors import StorageReadOnly
+from .attachments import Attachments, StoredAttachment
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
@@ -24,6 +25,7 @@ from .pins import Pins
 from .presence import Presence, Seen
 from .reactions import Reactions
 from .receipts import Receipts
+from .retention import ExpiredConversations, Retention
 from .scheduled import Scheduled
 from .schema import DeployedSchema, Schema
 from .search import Search
@@ -31,6 +33,7 @@ from .sync import Sync
 from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
+from .webhooks import WebhookEvent, Webhooks
 
 __all__ = [
     "Announcement",
@@ -38,12 +41,15 @@ __all__ = [
     "Change",
     "ClaimedJobs",
     "DeployedSchema",
+    "ExpiredConversations",
     "Job",
     "Page",
     "Privacy",
     "Revocation",
     "Seen",
     "Storage",
+    "StoredAttachment",
+    "WebhookEvent",
     "to_error",
 ]
 
@@ -65,10 +71,13 @@ class Storage(
     Threads,
     Scheduled,
     Search,
+    Attachments,
     Receipts,
     Presence,
     Sync,
+    Retention,
     Jobs,
+    Webhooks,
     Schema,
 ):
     """The database, whichever it is."""

@@ -27,10 +27,11 @@ class Messages(Calls):
 
     @sql
     def send_message(self, caller: Caller, conversation_id: str, draft: dict[str, Any]) -> Change:
-        """Send `{message, client_id, reply_to?, thread_id?, mentions?, custom?}`; the result is the message.
+        """Send `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`; the result is it.
 
         To its sender alone it says `mentions_not_members`, where it mentions people who are none.
-        Raises 403 frozen or blocked, 429 slow_mode, and 404 message_not_found for a message it answers.
+        Raises 403 frozen or blocked, 429 slow_mode, 404 message_not_found for a message it answers, and for what it
+        attaches 404 attachment_not_found and 409 attachment_used.
         With a `client_id` that was sent before it is the first one, announced again while it is younger than a minute.
         """
 

@@ -1,0 +1,10 @@
+export { createChat, type Chat } from "./chat.js";
+export type { Options, Token } from "./core.js";
+export { ChatError } from "./errors.js";
+export type { Answer, Query, Request } from "./http.js";
+export type { Edit } from "./changes.js";
+export { emptyState, gaps, reduce, type Action } from "./reducer.js";
+export { asyncStorageStore, indexedDbStore, memoryStore, type AsyncStorageLike, type Store } from "./stores.js";
+export * from "./types.js";
+export { shownConversations, shownMessages, type ShownConversation } from "./views.js";
+export type { ServerEvents } from "./schema.js";

@@ -1,0 +1,49 @@
+"""The JavaScript client shows what a fresh one shows, whatever users do on however many devices."""
+
+import pytest
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import rule, run_state_machine_as_test
+
+from tests.clients.phone import JsPhone
+from tests.proofs.test_equivalence import PHONES, TEXTS, People, conversation_of
+from tests.support.node import needs_node
+from tests.support.proofs import SOAK, size
+from tests.support.server import Server
+
+pytestmark = [needs_node, pytest.mark.soak, pytest.mark.timeout(size(600, 3600))]
+
+
+CHANGES = st.sampled_from(["edit", "remove", "react", "unreact", "smile", "reply_to", "thread_id"])
+
+
+class JsPeople(People):
+    """They change messages too. Their devices are processes, which end with them."""
+
+    @rule(phone=PHONES, which=st.integers(0, 9), place=st.integers(0, 9), how=CHANGES, text=TEXTS)
+    def change(self, phone: JsPhone, which: int, place: int, how: str, text: str) -> None:
+        if phone.socket and (id := conversation_of(phone, which)):
+            phone.change(id, place, how, text)
+
+    def teardown(self) -> None:
+        try:
+            super().teardown()
+        finally:
+            for phone in self.phones:
+                phone.close()  # type: ignore[attr-defined]
+
+
+def test_every_device_ends_up_with_what_a_fresh_one_shows(server: Server, js_packages: None) -> None:
+    run_state_machine_as_test(
+        lambda: JsPeople(server, JsPhone),
+        settings=settings(
+            max_examples=size(12, 60),
+            stateful_step_count=size(30, 60),
+            derandomize=not SOAK,
+            phases=[Phase.generate, Phase.shrink] if SOAK else [Phase.generate],
+            deadline=None,
+            database=None,
+            report_multiple_bugs=False,
+            suppress_health_check=list(HealthCheck),
+        ),
+    )

@@ -1,0 +1,52 @@
+"""The JavaScript package: its own tests, its types, and that what is checked in was made from what is checked in."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.clients.js import DIRECTORY
+from tests.support.node import needs_node
+
+pytestmark = [needs_node, pytest.mark.usefixtures("js_packages")]
+
+#: Bytes of the library alone, minified, and what a server that compresses sends of it.
+LARGEST = 33_000
+LARGEST_COMPRESSED = 12_000
+
+
+def run(*command: str | Path) -> str:
+    done = subprocess.run(command, cwd=DIRECTORY, capture_output=True, text=True, timeout=100)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def test_its_own_tests_pass() -> None:
+    run("node", "--test", *sorted(DIRECTORY.glob("test/*.test.js")))
+
+
+def test_types_hold() -> None:
+    run("node_modules/.bin/tsc", "--noEmit")
+
+
+def test_what_is_built_is_not_stale_and_small() -> None:
+    printed = run("node", "scripts/build.mjs", "--check")
+    size, compressed = (int(number) for number in re.findall(r"(\d+) bytes", printed))
+    assert size <= LARGEST
+    assert compressed <= LARGEST_COMPRESSED
+
+
+def test_the_types_of_the_wire_are_those_of_the_documents(tmp_path: Path) -> None:
+    run(sys.executable, "scripts/documents.py", tmp_path)
+    run("node", "scripts/types.mjs", tmp_path / "openapi.json", tmp_path / "asyncapi.json", "--check")
+
+
+def test_the_lock_file_names_no_registry() -> None:
+    assert '"resolved"' not in (DIRECTORY / "package-lock.json").read_text()
+
+
+@pytest.mark.parametrize("path", sorted(DIRECTORY.glob("src/*.ts")), ids=lambda path: path.name)
+def test_a_file_is_short_enough_to_be_read_at_once(path: Path) -> None:
+    assert path.name == "schema.ts" or len(path.read_text().splitlines()) <= 250
