@@ -146,7 +146,7 @@ def test_copying_the_example_changes_nothing() -> None:
 
 def test_the_api_table_lists_exactly_the_routes(app: Flask) -> None:
     routes = {
-        f"{method} {re.sub('<id:[a-z_]+>', '{id}', str(rule))}"
+        f"{method} {re.sub('<id:[a-z_]+>', '{id}', str(rule)).replace('<name>', '{name}')}"
         for rule in app.url_map.iter_rules()
         if rule.endpoint != "static"
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
