@@ -1,6 +1,6 @@
--- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
--- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
--- heard of it, if its answer was lost.
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id
+-- happens once: the repeated one gets the message of the first. While that is younger than a minute it is announced
+-- again: nobody may have heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
 ) returns json

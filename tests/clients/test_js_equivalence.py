@@ -11,7 +11,7 @@ from tests.support.node import needs_node
 from tests.support.proofs import SOAK, size
 from tests.support.server import Server
 
-pytestmark = [needs_node, pytest.mark.soak, pytest.mark.timeout(size(600, 3600))]
+pytestmark = [needs_node, pytest.mark.soak, pytest.mark.timeout(size(180, 3600))]
 
 
 CHANGES = st.sampled_from(["edit", "remove", "react", "unreact", "smile", "reply_to", "thread_id"])
@@ -37,7 +37,7 @@ def test_every_device_ends_up_with_what_a_fresh_one_shows(server: Server, js_pac
     run_state_machine_as_test(
         lambda: JsPeople(server, JsPhone),
         settings=settings(
-            max_examples=size(12, 60),
+            max_examples=size(3, 60),
             stateful_step_count=size(30, 60),
             derandomize=not SOAK,
             phases=[Phase.generate, Phase.shrink] if SOAK else [Phase.generate],

@@ -9,6 +9,7 @@ import pytest
 
 from tests.clients.js import DIRECTORY
 from tests.support.node import needs_node
+from tests.support.server import Server
 
 pytestmark = [needs_node, pytest.mark.usefixtures("js_packages")]
 
@@ -50,3 +51,10 @@ def test_the_lock_file_names_no_registry() -> None:
 @pytest.mark.parametrize("path", sorted(DIRECTORY.glob("src/*.ts")), ids=lambda path: path.name)
 def test_a_file_is_short_enough_to_be_read_at_once(path: Path) -> None:
     assert path.name == "schema.ts" or len(path.read_text().splitlines()) <= 250
+
+
+def test_the_example_of_the_readme_runs(shared_server: Server) -> None:
+    example = re.findall(r"^```js\n(.*?)^```$", (DIRECTORY / "README.md").read_text(), re.MULTILINE | re.DOTALL)[0]
+    assert "http://127.0.0.1:3000" in example
+    script = example.replace("http://127.0.0.1:3000", shared_server.url)
+    assert run("node", "--input-type=module", "--eval", script) == "ann: Is the kettle on?\n"

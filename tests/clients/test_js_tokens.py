@@ -42,13 +42,13 @@ def stored(server: Server, conversation: Json, user: Json) -> list[str]:
 
 def test_a_token_that_ends_is_replaced_by_a_fresh_one(shared_server: Server, js: Start, talk: Any) -> None:
     ann, _, opened = talk
-    phone = js(shared_server, tokens=[token_of(ann, 2), ann["access_token"]])
+    fresh = signed(ann["id"], iat=int(time.time()) + 60)  # later than the others are revoked
+    phone = js(shared_server, tokens=[ann["access_token"], fresh])
     phone.call("status", "live")
-    phone.call("status", "offline")  # for a moment
-    phone.call("status", "live")
+    Api(shared_server).request("POST", "/tokens/revoke", **bearer(ann["access_token"]))
     phone.call("send", opened["id"], "still here")
     phone.call("settle")
-    assert stored(shared_server, opened, ann) == ["still here"]
+    assert stored(shared_server, opened, {"access_token": fresh}) == ["still here"]
 
 
 def test_a_token_that_had_ended_before_the_handshake_too(shared_server: Server, js: Start, talk: Any) -> None:
@@ -59,8 +59,7 @@ def test_a_token_that_had_ended_before_the_handshake_too(shared_server: Server, 
 
 def test_without_a_fresh_token_the_app_must_sign_in_again(shared_server: Server, js: Start, talk: Any) -> None:
     ann, _, opened = talk
-    phone = js(shared_server, token=token_of(ann, 2))
-    phone.call("status", "live")
+    phone = js(shared_server, token=token_of(ann, 4))
     assert phone.call("status", "unauthorized") == "token_expired"
     phone.call("send", opened["id"], "waits")
     phone.call("connect", ann["access_token"])

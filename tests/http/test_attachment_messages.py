@@ -150,7 +150,6 @@ def test_retention_deletes_messages_with_their_files(
 def test_the_first_sweep_comes_with_the_start(
     make_server: Callable[..., Server], make_database: Callable[..., str]
 ) -> None:
-
     url = make_database()
     first = make_server(DATABASE_URL=url)
     api = Api(first)

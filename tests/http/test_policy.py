@@ -81,7 +81,8 @@ def test_every_raised_code_exists_with_its_status() -> None:
 
 def test_what_is_announced_is_in_the_catalogue_and_the_rest_is_for_one_session(policies: dict[str, Policy]) -> None:
     announced = {event for policy in policies.values() for event in policy.announces}
-    assert announced == {event.name for event in EVENTS.values() if event.audience == "members"}
+    of_members = {event.name for event in EVENTS.values() if event.audience == "members"}
+    assert of_members <= announced <= {event.name for event in EVENTS.values() if event.audience != "session"}
 
 
 def test_the_readme_lists_the_codes_with_their_status() -> None:

@@ -34,6 +34,7 @@ from .sync import Sync
 from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
+from .webhooks import WebhookEvent, Webhooks
 
 __all__ = [
     "Announcement",
@@ -49,6 +50,7 @@ __all__ = [
     "Seen",
     "Storage",
     "StoredAttachment",
+    "WebhookEvent",
     "to_error",
 ]
 
@@ -76,6 +78,7 @@ class Storage(
     Sync,
     Retention,
     Jobs,
+    Webhooks,
     Operators,
     Schema,
 ):
