@@ -24,6 +24,7 @@ LAYERS = [
     {"schemas", "config", "extensions"},
     {"config_checks"},
     {"errors", "policy", "files", "patch"},
+    {"error_codes"},
     {"__init__"},
 ]
 
