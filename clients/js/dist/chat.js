@@ -931,7 +931,8 @@ function createRequest(core, connection) {
   const isOpen = !!userId && !token;
   return async function request(method, path, { body, query, form } = {}) {
     let renewed = false;
-    const inBody = isOpen && method !== "GET" && method !== "DELETE" && !form;
+    const inBody = isOpen && method !== "GET" && method !== "DELETE";
+    if (inBody) form?.set("user_id", userId);
     const target = url.replace(/\/$/, "") + path + queryText(isOpen && !inBody ? { user_id: userId, ...query } : query);
     for (let tries = 1; ; tries++) {
       const bearer = isOpen ? null : connection.token() ?? await connection.renew();
@@ -940,7 +941,7 @@ function createRequest(core, connection) {
         headers: {
           ...bearer && { Authorization: `Bearer ${bearer}` },
           ...connection.id() && { "X-Socket-ID": connection.id() },
-          ...(body || inBody) && { "Content-Type": "application/json" }
+          ...(body || inBody && !form) && { "Content-Type": "application/json" }
         },
         body: form ?? (body || inBody ? JSON.stringify(inBody ? { user_id: userId, ...body } : body) : void 0)
       });

@@ -24,7 +24,8 @@ export function createRequest(core: Core, connection: Connection): Request {
 
   return async function request(method, path, { body, query, form } = {}) {
     let renewed = false;
-    const inBody = isOpen && method !== "GET" && method !== "DELETE" && !form;
+    const inBody = isOpen && method !== "GET" && method !== "DELETE";
+    if (inBody) form?.set("user_id", userId!);
     const target = url.replace(/\/$/, "") + path + queryText(isOpen && !inBody ? { user_id: userId, ...query } : query);
     for (let tries = 1; ; tries++) {
       const bearer = isOpen ? null : (connection.token() ?? (await connection.renew()));
@@ -33,7 +34,7 @@ export function createRequest(core: Core, connection: Connection): Request {
         headers: {
           ...(bearer && { Authorization: `Bearer ${bearer}` }),
           ...(connection.id() && { "X-Socket-ID": connection.id()! }),
-          ...((body || inBody) && { "Content-Type": "application/json" }),
+          ...((body || (inBody && !form)) && { "Content-Type": "application/json" }),
         },
         body: form ?? (body || inBody ? JSON.stringify(inBody ? { user_id: userId, ...body } : body) : undefined),
       });

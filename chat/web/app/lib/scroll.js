@@ -1,4 +1,4 @@
-// A list that grows at both ends and stays where its reader is: at the end, or at the row that is first in view.
+// A list that grows at both ends and stays where its reader is: at the end, or at the first row that is in view.
 import { useLayoutEffect, useRef } from "../html.js";
 
 const NEAR_END = 60;
@@ -15,17 +15,18 @@ export function useSteadyScroll({ onStart, onView }) {
 
   function remember() {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
-    const row = firstInView();
+    const row = firstWholeInView();
     const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
     place.current = { isAtEnd, row, offset: row ? offsetOf(row) : 0, top: scrollTop };
   }
 
-  function firstInView() {
+  // Not one that is cut: it may change its height when it is joined by those before it.
+  function firstWholeInView() {
     const rows = content.current.children;
     let [low, high] = [0, rows.length - 1];
     while (low < high) {
       const middle = (low + high) >> 1;
-      if (offsetOf(rows[middle]) + rows[middle].offsetHeight > 0) high = middle;
+      if (offsetOf(rows[middle]) >= 0) high = middle;
       else low = middle + 1;
     }
     return rows[low];

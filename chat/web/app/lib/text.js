@@ -23,9 +23,11 @@ export function shownText(text, names, me) {
 const mention = (id, names, me) => html`<span class=${`mention${id === me ? " mine" : ""}`}>@${names(id)}</span>`;
 const link = (address) => html`<a href=${address} target="_blank" rel="noopener noreferrer">${address}</a>`;
 
+const ENTITIES = { amp: "&", lt: "<", gt: ">", quot: '"', "#39": "'", "#x27": "'" };
+
 /** What a search says of a hit: hits in <mark>, the rest escaped. Read as text, never as HTML. */
 export function highlighted(highlight, names) {
-  const unescape = (text) => plainText(new DOMParser().parseFromString(text, "text/html").documentElement.textContent, names);
+  const unescape = (text) => plainText(text.replace(/&(amp|lt|gt|quot|#39|#x27);/g, (_, name) => ENTITIES[name]), names);
   return highlight.split(/<mark>(.*?)<\/mark>/s).map((part, index) => (index % 2 ? html`<mark>${unescape(part)}</mark>` : unescape(part)));
 }
 

@@ -82,7 +82,7 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
   }
 
   function press(event) {
-    if (chooser.current?.press(event)) return;
+    if (chooser.current?.(event)) return;
     if (event.key === "Escape" && (edited || reply)) cancel();
     else if (event.key === "ArrowUp" && !text && onEditLast) {
       event.preventDefault();
@@ -106,7 +106,7 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
       html`<ul class="uploads">${uploads.files.map(
         (file) => html`<li key=${file.key}><${Icon} name="file" />${file.name}${!file.id && " …"}<${IconButton} icon="close" label=${`Remove ${file.name}`} onClick=${() => uploads.remove(file.key)} /></li>`,
       )}</ul>`}
-      ${mention && html`<${MentionList} ref=${chooser} part=${mention.part} people=${about.participants.filter((each) => each.id !== me)} onPick=${pick} />`}
+      ${mention && html`<${MentionList} keys=${chooser} part=${mention.part} people=${about.participants.filter((each) => each.id !== me)} onPick=${pick} />`}
       <div class="line">
         ${!edited && html`<label class="icon-button" title="Attach files"><${Icon} name="add" /><input class="unseen" type="file" multiple aria-label="Attach files" onChange=${(event) => (uploads.add(event.target.files), (event.target.value = ""))} /></label>`}
         <textarea ref=${area} rows="1" maxlength="10000" placeholder=${threadId ? "Reply in the thread" : "Write a message"} aria-label=${threadId ? "Reply in the thread" : "Message"} value=${text}

@@ -13,6 +13,15 @@ export function mentionAt(text, caret) {
 export class MentionList extends Component {
   state = { at: 0, isClosed: false };
 
+  // The composer asks it first about every key.
+  componentDidMount() {
+    this.props.keys.current = (event) => this.press(event);
+  }
+
+  componentWillUnmount() {
+    this.props.keys.current = null;
+  }
+
   found() {
     const part = this.props.part.toLowerCase();
     return this.props.people.filter((each) => each.username.toLowerCase().includes(part)).slice(0, MOST);

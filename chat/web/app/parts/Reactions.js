@@ -1,5 +1,4 @@
 import { html } from "../html.js";
-import { emojiName } from "../lib/emoji.js";
 import { listed } from "../lib/names.js";
 
 /** Who reacted with what; a click joins in, or takes it back. */
@@ -10,7 +9,7 @@ export function Reactions({ message, names, me, onReact }) {
     <div class="reactions">
       ${message.reactions.map(
         (each) => html`<button key=${each.emoji} type="button" aria-pressed=${!!each.me} title=${who(each)}
-          aria-label=${`${emojiName(each.emoji)}: ${who(each)}`} onClick=${() => onReact(message, each.emoji, !each.me)}>${each.emoji} ${each.count}</button>`,
+          aria-label=${`${each.emoji} ${each.count}: ${who(each)}`} onClick=${() => onReact(message, each.emoji, !each.me)}>${each.emoji} ${each.count}</button>`,
       )}
     </div>
   `;
