@@ -943,7 +943,7 @@ function createRequest(core, connection) {
         headers: {
           ...bearer && { Authorization: `Bearer ${bearer}` },
           ...connection.id() && { "X-Socket-ID": connection.id() },
-          ...(body || inBody) && { "Content-Type": "application/json" }
+          ...(body || inBody && !form) && { "Content-Type": "application/json" }
         },
         body: form ?? (body || inBody ? JSON.stringify(inBody ? { user_id: userId, ...body } : body) : void 0)
       });
@@ -1386,6 +1386,8 @@ function createChat(given) {
     markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
     addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
     removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
+    setRole: (id, userId, role) => settle(request("PATCH", path(id, `/participants/${userId}`), { body: { role } })),
+    acceptInvite: (code) => opens(`/invites/${encodeURIComponent(code)}`, {}),
     leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {

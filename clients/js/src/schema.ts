@@ -79,6 +79,8 @@ export interface Conversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -315,6 +317,8 @@ export interface MemberConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -414,6 +418,8 @@ export interface OpenedConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -453,6 +459,8 @@ export interface OwnConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -815,6 +823,8 @@ export interface SyncedConversation {
   avatar_url?: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds?: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days?: number | null;
   /** Only the owner and the admins may write. */
   frozen?: boolean;
   /** The app's own. */
@@ -876,6 +886,8 @@ export interface UpdateConversation {
   visibility?: "private" | "public";
   /** What members see who come from now on. */
   history?: "all" | "since_joined";
+  /** Days that messages are kept; null: what the server says. */
+  retention_days?: number | null;
   /** Seconds between two messages of one member; 0: no limit. */
   slow_mode_seconds?: number;
   /** Only the owner and the admins may write. */
