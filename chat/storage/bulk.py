@@ -35,7 +35,8 @@ TABLES = """
         join pg_attribute as a on a.attrelid = t.oid and a.attnum = o.attnum
         where p.conrelid = t.oid and p.contype = 'p'
     ) as k on true
-    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r' and t.relname <> 'chat_schema'
+    where t.relnamespace = 'public'::regnamespace and t.relkind = 'r'
+      and t.relname not in ('chat_schema', 'chat_listeners')
       and (t.relname in ('users', 'conversations', 'user_conversation', 'messages') or t.relname like 'chat\\_%')
     order by t.relname
 """

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from flask.testing import FlaskClient
@@ -122,7 +123,7 @@ def test_odd_queries_never_break_a_route(world: World, subtests: pytest.Subtests
     for payload in QUERIES:
         for query in odd:
             with subtests.test(payload=str(payload), query=query[:80]):
-                assert payload.open(world, query=f"user_id={world.ann}&{query}").status_code == 200
+                assert payload.open(world, query=f"{urlencode(payload.example(world))}&{query}").status_code == 200
                 if payload.needs("user_id"):
                     refuses(payload.open(world, query=query), "user_id")
         for user_id in ("", "%00", "%ff", "%", f"{world.ann}%00", f"%20{world.ann}", f"{world.ann}%0A"):
@@ -133,8 +134,9 @@ def test_odd_queries_never_break_a_route(world: World, subtests: pytest.Subtests
 def test_of_a_repeated_parameter_the_first_counts(world: World, subtests: pytest.Subtests) -> None:
     for payload in QUERIES:
         with subtests.test(payload=str(payload)):
-            assert payload.open(world, query=f"user_id={world.ann}&user_id=x").status_code == 200
-            refuses(payload.open(world, query=f"user_id=x&user_id={world.ann}"), "user_id")
+            example = urlencode(payload.example(world))
+            assert payload.open(world, query=f"{example}&user_id=x").status_code == 200
+            refuses(payload.open(world, query=f"user_id=x&{example}"), "user_id")
 
 
 def test_odd_headers_never_break_a_route(world: World, subtests: pytest.Subtests) -> None:

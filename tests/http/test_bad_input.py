@@ -109,14 +109,14 @@ def test_every_field_with_every_value(world: World, payload: Route, subtests: py
                 example = payload.example(world)
                 if name == "cursor":
                     del example["since"]  # one or the other
-                if name == "unread_from":  # alone
+                if name == "unread_from" and value is not None:  # alone
                     example = {key: each for key, each in example.items() if not key.endswith("_seq")}
                 response = payload.send(world, example | {name: value})
                 if acceptable(field, name, value):
                     if name == "version" and response.status_code == 409:  # it has been edited meanwhile
                         continue
                     assert response.status_code == 200, response.text
-                    if isinstance(field, Text) and name != "cursor":
+                    if isinstance(field, Text) and name != "cursor" and payload.location != "query":
                         assert value is None or (value.strip() if field.trim else value) in texts(response.json)
                     before = world.stored()
                 else:

@@ -30,13 +30,13 @@ def erase(api: Api, user: Json, status: int = 200, query: str = "", **headers: s
 def gone(api: Api, sql: Sql, bob: Json) -> Json:
     """Somebody who has left traces of every kind, in a conversation of bob's and in one of their own."""
     user = api.user(NAME)
-    for other in (bob, api.user("eve")):
-        api.request("PUT", f"/users/{other['id']}/block", {"user_id": user["id"]})
-    api.request("PUT", f"/users/{user['id']}/block", {"user_id": bob["id"]})
     body = {"user_id": user["id"], "about": NAME, "avatar_url": f"https://a.example/{NAME[:5]}", "custom": {"n": NAME}}
     api.request("PATCH", f"/users/{user['id']}", body)
     talk = api.conversation(user, bob)
     own = api.conversation(user)
+    for other in (bob, api.user("eve")):
+        api.request("PUT", f"/users/{other['id']}/block", {"user_id": user["id"]})
+    api.request("PUT", f"/users/{user['id']}/block", {"user_id": bob["id"]})
     api.send(own, user, NAME)
     for number in range(5):
         message = api.send(talk, user, f"I am {NAME}, {number}")

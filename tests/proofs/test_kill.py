@@ -18,7 +18,7 @@ from chat.config import Config
 from chat.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from tests.support.client import Api
-from tests.support.equivalence import Phone
+from tests.support.equivalence import MESSAGE, Phone
 from tests.support.fresh import all_messages, fresh_messages
 from tests.support.postgrest_sql import create_roles
 from tests.support.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
@@ -83,8 +83,7 @@ class Stream:
         assert len(by_id) == len(kept) == sum(map(len, self.acknowledged))
         for place, mine in enumerate(self.acknowledged):
             for number, message in enumerate(mine):
-                del message["conversations"]
-                assert by_id[message["id"]] == message
+                assert by_id[message["id"]] == {name: message[name] for name in MESSAGE}
                 assert message["message"] == f"{place}: {number}"
             assert mine == sorted(mine, key=lambda message: message["seq"])
         self.phone.catch_up()

@@ -117,6 +117,8 @@ EVENTS: dict[str, Callable[[str], dict[str, Any]]] = {
     "join": lambda conversation_id: {"since": {conversation_id: 0}},
     "sendMessage": lambda conversation_id: {"conversation_id": conversation_id, "message": "mine"},
     "receipt": lambda conversation_id: {"conversation_id": conversation_id, "read_seq": 1},
+    "typing": lambda conversation_id: {"conversation_id": conversation_id, "is_typing": True},
+    "watchPresence": lambda conversation_id: {"user_ids": [conversation_id]},  # of nobody, whoever asks
 }
 
 
@@ -139,6 +141,8 @@ def test_a_member_may_and_a_stranger_learns_nothing(server: Server, api: Api, ev
             assert "what ann told bob" not in str(answer)
             if event == "join":
                 assert (answer["conversations"], answer["removed"]) == ([], [conversation_id])
+            elif event == "watchPresence":
+                assert answer["presence"] == []
             else:
                 assert error_code(answer) == "conversation_not_found"
         api.send(conversation, ann, "more", **bearer(ann["access_token"]))
