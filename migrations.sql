@@ -1170,7 +1170,7 @@ end $step$;
 commit;
 
 
--- >>> functions d582250138dded3a
+-- >>> functions ed24b541cccfb0e4
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -5159,6 +5159,10 @@ begin
     end if;
 end $$;
 
+create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
+language sql immutable
+as $$ select 'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at) $$;
+
 create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
 language sql
 as $$
@@ -5166,9 +5170,14 @@ as $$
         'send_scheduled',
         jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
                            'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
-        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+        public.chat_send_job_key(p_scheduled), p_scheduled.send_at
     )
 $$;
+
+-- The job of a time that is none any more: it would wait for up to a year, and do nothing.
+create or replace function public.chat_drop_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$ delete from public.chat_jobs where key = public.chat_send_job_key(p_scheduled) and state = 'waiting' $$;
 
 -- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
 create or replace function public.chat_schedule_message(
@@ -5266,6 +5275,7 @@ declare
 begin
     if p_send_at is not null then
         perform public.chat_check_send_at(p_send_at);
+        perform public.chat_drop_send_job(v_scheduled);
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
@@ -5287,6 +5297,7 @@ declare
     v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
 begin
     delete from public.chat_scheduled where id = p_scheduled_id;
+    perform public.chat_drop_send_job(v_scheduled);
     return public.chat_scheduled_json(v_scheduled);
 end $$;
 
@@ -6704,7 +6715,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'd582250138dded3a', oldest_code = 1;
+update public.chat_schema set functions_hash = 'ed24b541cccfb0e4', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
