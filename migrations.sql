@@ -1170,7 +1170,7 @@ end $step$;
 commit;
 
 
--- >>> functions ed24b541cccfb0e4
+-- >>> functions b9c61ca65aac107f
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -6488,10 +6488,25 @@ begin
     );
 end $$;
 
+-- From the shorter side: the members of the user's conversations, or the conversations of all whom p_among names, who may
+-- be everybody with a socket.
 create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
 language plpgsql stable set search_path = ''
 as $$
 begin
+    if cardinality(p_among) > 1000 and cardinality(p_among) > (
+        select sum(coalesce(c.member_count, 1000)) from public.user_conversation as m
+        cross join lateral (select member_count from public.conversations where id = m.conversation_id limit 1) as c
+        where m.user_id = p_user_id
+    ) then
+        return query
+            select distinct m.user_id from public.user_conversation as own
+            cross join lateral (
+                select user_id from public.user_conversation where conversation_id = own.conversation_id limit 100000
+            ) as m
+            where own.user_id = p_user_id and m.user_id <> p_user_id and m.user_id in (select unnest(p_among));
+        return;
+    end if;
     return query
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id
@@ -6715,7 +6730,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'ed24b541cccfb0e4', oldest_code = 1;
+update public.chat_schema set functions_hash = 'b9c61ca65aac107f', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
