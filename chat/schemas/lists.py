@@ -1,9 +1,7 @@
 """What lists are asked for."""
 
-from marshmallow import fields
-
 from .base import Schema
-from .fields import Whole
+from .fields import Before, Whole
 
 
 class ListSchema(Schema):
@@ -12,4 +10,4 @@ class ListSchema(Schema):
     example = {"limit": 50}
 
     limit = Whole(1, 100, load_default=50)
-    before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})
+    before = Before()

@@ -7,7 +7,7 @@ from typing import Any
 from marshmallow import fields
 
 from .base import BOB_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
-from .fields import Id, Sequence, Whole
+from .fields import Before, Id, Sequence, Whole
 from .users import AuthorSchema
 
 #: Extended_Pictographic of Unicode 15: what is an emoji, or was kept for the coming ones.
@@ -61,7 +61,7 @@ class ListReactionsSchema(Schema):
     example = {"emoji": "👍", "limit": 50}
 
     emoji = Emoji()
-    before = fields.String(metadata={"description": "The cursor in `Link`."})
+    before = Before()
     limit = Whole(1, 200, load_default=50)
 
 
@@ -70,7 +70,7 @@ class ListPinsSchema(Schema):
 
     example = {"limit": 50}
 
-    before = fields.String(metadata={"description": "The cursor in `Link`."})
+    before = Before()
     limit = Whole(1, 200, load_default=50)
 
 

@@ -5,7 +5,7 @@ from marshmallow import fields
 from .base import ANN_ID, CREATED_AT, Schema
 from .choices import Choice, Flag
 from .custom import Custom
-from .fields import AnyText, Id, Text, Url, Whole
+from .fields import AnyText, Before, Id, Text, Url, Whole
 
 
 class UserSchema(Schema):
@@ -86,7 +86,7 @@ class ListBlocksSchema(Schema):
     example = {"limit": 50}
 
     limit = Whole(1, 200, load_default=50)
-    before = fields.String(metadata={"description": "The cursor of the next page, from the `Link` header of this one."})
+    before = Before()
 
 
 class AuthorSchema(Schema):
