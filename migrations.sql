@@ -1170,7 +1170,7 @@ end $step$;
 commit;
 
 
--- >>> functions 670d7b4dbc8f18cb
+-- >>> functions 4a036ab6506245f5
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -5161,6 +5161,10 @@ begin
     end if;
 end $$;
 
+create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
+language sql immutable
+as $$ select 'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at) $$;
+
 create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
 language sql
 as $$
@@ -5168,9 +5172,14 @@ as $$
         'send_scheduled',
         jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
                            'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
-        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+        public.chat_send_job_key(p_scheduled), p_scheduled.send_at
     )
 $$;
+
+-- The job of a time that is none any more: it would wait for up to a year, and do nothing.
+create or replace function public.chat_drop_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$ delete from public.chat_jobs where key = public.chat_send_job_key(p_scheduled) and state = 'waiting' $$;
 
 -- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
 create or replace function public.chat_schedule_message(
@@ -5268,6 +5277,7 @@ declare
 begin
     if p_send_at is not null then
         perform public.chat_check_send_at(p_send_at);
+        perform public.chat_drop_send_job(v_scheduled);
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
@@ -5289,6 +5299,7 @@ declare
     v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
 begin
     delete from public.chat_scheduled where id = p_scheduled_id;
+    perform public.chat_drop_send_job(v_scheduled);
     return public.chat_scheduled_json(v_scheduled);
 end $$;
 
@@ -6479,10 +6490,25 @@ begin
     );
 end $$;
 
+-- From the shorter side: the members of the user's conversations, or the conversations of all whom p_among names, who may
+-- be everybody with a socket.
 create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
 language plpgsql stable set search_path = ''
 as $$
 begin
+    if cardinality(p_among) > 1000 and cardinality(p_among) > (
+        select sum(coalesce(c.member_count, 1000)) from public.user_conversation as m
+        cross join lateral (select member_count from public.conversations where id = m.conversation_id limit 1) as c
+        where m.user_id = p_user_id
+    ) then
+        return query
+            select distinct m.user_id from public.user_conversation as own
+            cross join lateral (
+                select user_id from public.user_conversation where conversation_id = own.conversation_id limit 100000
+            ) as m
+            where own.user_id = p_user_id and m.user_id <> p_user_id and m.user_id in (select unnest(p_among));
+        return;
+    end if;
     return query
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id
@@ -6706,7 +6732,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '670d7b4dbc8f18cb', oldest_code = 1;
+update public.chat_schema set functions_hash = '4a036ab6506245f5', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -12,7 +12,7 @@ from ..storage import Page
 JSON = "application/json"
 
 #: What a link to a neighbouring page keeps of the query.
-KEPT = ("user_id", "limit", "message_limit", "archived", "q", "conversation_id", "author_id")
+KEPT = ("user_id", "limit", "message_limit", "archived", "q", "conversation_id", "author_id", "emoji")
 
 #: What each header of an answer says, and an example. Scripts of other origins may read all of them.
 HEADERS = {

@@ -26,6 +26,7 @@ from .answers import answer, answer_page
 from .blueprint import Blueprint
 from .cursors import make_cursor, parse_cursor
 from .hooks import spend
+from .lists import answer_list, place_of
 
 blueprint = Blueprint(
     "conversations", __name__, description="Open, list, change and delete conversations, of two people or of many."
@@ -90,10 +91,8 @@ def list_public_conversations(caller: Caller, query: dict[str, Any]) -> Response
 
     The `Link` header leads to the next page.
     """
-    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
-    page = storage.list_public_conversations(caller, query.get("q") or None, query["limit"], *cursor)
-    after = page.info["next"]
-    return answer_page(page, {"next": {"before": make_cursor(after["at"], after["id"])} if after else None})
+    page = storage.list_public_conversations(caller, query.get("q") or None, query["limit"], *place_of(query))
+    return answer_list(page)
 
 
 @blueprint.get("/conversations/<id:conversation_id>")

@@ -7,13 +7,12 @@ from flask import Response
 from ..actions import pins
 from ..auth import Caller
 from ..policy import announces, budget, raises
-from ..schemas.fields import Id, Time
 from ..schemas.messages import MessageSchema
 from ..schemas.reactions import ListPinsSchema, PinSchema
 from ..storage import storage
-from .answers import answer, answer_page
+from .answers import answer
 from .blueprint import Blueprint
-from .cursors import make_cursor, parse_cursor
+from .lists import answer_list, place_of
 
 blueprint = Blueprint("pins", __name__, description="Pin messages in their conversation.")
 
@@ -47,7 +46,4 @@ def unpin_message(caller: Caller, message_id: str) -> Response:
 @budget("default")
 def list_pins(caller: Caller, query: dict[str, Any], conversation_id: str) -> Response:
     """List the pinned messages, the newest pin first. A page ends early after 2 MiB; `Link` leads to the next one."""
-    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
-    page = storage.list_pins(caller, conversation_id, query["limit"], *cursor)
-    following = page.info["next"]
-    return answer_page(page, {"next": {"before": make_cursor(*following.values())} if following else None})
+    return answer_list(storage.list_pins(caller, conversation_id, query["limit"], *place_of(query)))

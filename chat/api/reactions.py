@@ -9,13 +9,12 @@ from ..actions import reactions
 from ..auth import Caller
 from ..errors import ValidationFailed, flatten
 from ..policy import announces, budget, raises
-from ..schemas.fields import Id, Time
 from ..schemas.messages import MessageSchema
 from ..schemas.reactions import Emoji, ListReactionsSchema, ReactorSchema, ReactSchema
 from ..storage import storage
-from .answers import answer, answer_page
+from .answers import answer
 from .blueprint import Blueprint
-from .cursors import make_cursor, parse_cursor
+from .lists import answer_list, place_of
 
 blueprint = Blueprint("reactions", __name__, description="React to messages.")
 
@@ -52,11 +51,8 @@ def remove_reaction(caller: Caller, message_id: str, emoji: str) -> Response:
 @budget("default")
 def list_reactions(caller: Caller, query: dict[str, Any], message_id: str) -> Response:
     """List who reacted to a message, with one emoji or with any, the newest first. `Link` leads to the next page."""
-    cursor = parse_cursor(query["before"], Time(), Id()) if "before" in query else (None, None)
-    page = storage.list_reactions(caller, message_id, query.get("emoji"), query["limit"], *cursor)
-    following = page.info["next"]
-    kept = {name: query[name] for name in ("emoji",) if name in query}
-    return answer_page(page, {"next": {"before": make_cursor(*following.values()), **kept} if following else None})
+    page = storage.list_reactions(caller, message_id, query.get("emoji"), query["limit"], *place_of(query))
+    return answer_list(page)
 
 
 def _checked(emoji: str) -> str:

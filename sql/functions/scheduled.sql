@@ -40,6 +40,10 @@ begin
     end if;
 end $$;
 
+create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
+language sql immutable
+as $$ select 'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at) $$;
+
 create or replace function public.chat_add_send_job(p_scheduled public.chat_scheduled) returns void
 language sql
 as $$
@@ -47,9 +51,14 @@ as $$
         'send_scheduled',
         jsonb_build_object('id', p_scheduled.id, 'user_id', p_scheduled.user_id,
                            'conversation_id', p_scheduled.conversation_id, 'send_at', p_scheduled.send_at),
-        'send_scheduled ' || p_scheduled.id || ' ' || extract(epoch from p_scheduled.send_at), p_scheduled.send_at
+        public.chat_send_job_key(p_scheduled), p_scheduled.send_at
     )
 $$;
+
+-- The job of a time that is none any more: it would wait for up to a year, and do nothing.
+create or replace function public.chat_drop_send_job(p_scheduled public.chat_scheduled) returns void
+language sql
+as $$ delete from public.chat_jobs where key = public.chat_send_job_key(p_scheduled) and state = 'waiting' $$;
 
 -- Schedule a draft for p_send_at. Repeated with the same client_id it is scheduled once.
 create or replace function public.chat_schedule_message(
@@ -147,6 +156,7 @@ declare
 begin
     if p_send_at is not null then
         perform public.chat_check_send_at(p_send_at);
+        perform public.chat_drop_send_job(v_scheduled);
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
@@ -168,6 +178,7 @@ declare
     v_scheduled public.chat_scheduled := public.chat_lock_scheduled(p_scheduled_id, p_user_id, p_issued_at);
 begin
     delete from public.chat_scheduled where id = p_scheduled_id;
+    perform public.chat_drop_send_job(v_scheduled);
     return public.chat_scheduled_json(v_scheduled);
 end $$;
 

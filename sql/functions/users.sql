@@ -129,10 +129,25 @@ begin
     );
 end $$;
 
+-- From the shorter side: the members of the user's conversations, or the conversations of all whom p_among names, who may
+-- be everybody with a socket.
 create or replace function public.chat_contacts(p_user_id uuid, p_among uuid[]) returns setof uuid
 language plpgsql stable set search_path = ''
 as $$
 begin
+    if cardinality(p_among) > 1000 and cardinality(p_among) > (
+        select sum(coalesce(c.member_count, 1000)) from public.user_conversation as m
+        cross join lateral (select member_count from public.conversations where id = m.conversation_id limit 1) as c
+        where m.user_id = p_user_id
+    ) then
+        return query
+            select distinct m.user_id from public.user_conversation as own
+            cross join lateral (
+                select user_id from public.user_conversation where conversation_id = own.conversation_id limit 100000
+            ) as m
+            where own.user_id = p_user_id and m.user_id <> p_user_id and m.user_id in (select unnest(p_among));
+        return;
+    end if;
     return query
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id

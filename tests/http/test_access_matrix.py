@@ -15,8 +15,10 @@ import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
-from tests.support.catalogue import CALLS, GROUP_NAME, MESSAGE, ROUTES, Route, World
+from tests.support.calls import CALLS
+from tests.support.catalogue import ROUTES, Route
 from tests.support.identity import SECRET, bearer, signed
+from tests.support.world import GROUP_NAME, MESSAGE, World
 
 #: When tokens are issued: a minute ahead, and so later than whatever has been revoked.
 MOMENTS = (time.time() + 60 + number / 1000 for number in count())

@@ -8,7 +8,8 @@ import pytest
 from flask.testing import FlaskClient
 
 from tests.support.answers import problem, refuses
-from tests.support.catalogue import BODIES, PAYLOADS, QUERIES, World
+from tests.support.catalogue import BODIES, PAYLOADS, QUERIES
+from tests.support.world import World
 
 JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"

@@ -13,7 +13,9 @@ from marshmallow import fields
 
 from chat.schemas.fields import Id, Text
 from tests.support.answers import problem, refuses
-from tests.support.catalogue import NAMED_BY, PAYLOADS, Route, World, acceptable, beyond
+from tests.support.catalogue import PAYLOADS, Route
+from tests.support.values import NAMED_BY, acceptable, beyond
+from tests.support.world import World
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
 

@@ -7,8 +7,9 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from tests.support.catalogue import ROUTES, World
+from tests.support.catalogue import ROUTES
 from tests.support.client import Api
+from tests.support.world import World
 
 ORIGIN = "https://app.example.org"
 OTHER = "https://evil.example.org"

@@ -15,9 +15,10 @@ from chat.api.openapi import arguments_of, error_codes, response_schema
 from chat.error_codes import CODES, by_status
 from chat.policy import policy_of
 from chat.schemas.base import Schema
-from tests.support.catalogue import ROUTES, World
+from tests.support.catalogue import ROUTES
 from tests.support.identity import SECRET, bearer
 from tests.support.json_schema import closed, errors, lookup, references
+from tests.support.world import World
 
 FORM = "application/x-www-form-urlencoded"
 JSON = "application/json"

@@ -122,10 +122,7 @@ CALLS: dict[str, tuple[str, int]] = {
     "a send": (send(None), 30),
     "a send with a client id": (send("new"), 30),
     "a send repeated": (send("c-99998"), 30),
-    "a receipt": (
-        f"chat_update_receipt('{BUSY}', null, '{BIG}', '{json.dumps({'read_seq': MESSAGES})}')",
-        30,
-    ),
+    "a receipt": (f"""chat_update_receipt('{BUSY}', null, '{BIG}', '{{"read_seq": {MESSAGES}}}')""", 30),
     "a conversation": (f"chat_get_conversation('{BUSY}', null, '{BIG}')", 30),
     "the members": (f"chat_list_members('{BUSY}', null, '{BIG}', 2, null)", 20),
     "settings": (f"""chat_update_member_settings('{BUSY}', null, '{BIG}', '{{"pinned": true}}')""", 20),
@@ -166,6 +163,10 @@ CALLS: dict[str, tuple[str, int]] = {
     "contacts among those who are here": (
         f"chat_list_contacts('{BUSY}', '{json.dumps({'user_ids': [uid(n) for n in range(1, 101)]})}')",
         CONVERSATIONS + 600,
+    ),
+    "contacts among many": (
+        f"chat_list_contacts('{uid(9)}', '{json.dumps({'user_ids': [uid(n) for n in range(1, 10_001)]})}')",
+        60,
     ),
     "a watch of 200": (
         f"chat_watch_presence('{BUSY}', null, '{json.dumps({'user_ids': [uid(n) for n in range(2, 202)]})}')",
