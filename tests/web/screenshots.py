@@ -1,4 +1,7 @@
-"""Makes docs/images: a server with a small talk in it, photographed (`make screenshots`)."""
+"""Makes docs/images: a server with a small talk in it, photographed (`make screenshots`).
+
+The machine needs a font with coloured emoji (fonts-noto-color-emoji).
+"""
 
 import base64
 import json
