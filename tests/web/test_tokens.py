@@ -24,8 +24,7 @@ def test_a_name_is_enough_where_the_server_signs_tokens(visit: Visit) -> None:
     ann, bob = visit("Ann with a token"), visit("Bob with a token")
     ann.page.get_by_role("searchbox", name="Search people and messages").fill("Bob with")
     ann.page.get_by_role("button", name="Bob with a token").click()
-    picture = ann.page.screenshot()
-    ann.page.get_by_label("Attach files").set_input_files({"name": "us.png", "mimeType": "image/png", "buffer": picture})
+    ann.attach_picture("us.png")
     ann.say("Look")
     bob.open("Ann with a token")
     expect(bob.page.get_by_role("img", name="us.png")).to_be_visible()
@@ -40,8 +39,10 @@ def test_a_name_is_enough_where_the_server_signs_tokens(visit: Visit) -> None:
 def test_a_session_that_ends_leads_back_to_the_sign_in(visit: Visit) -> None:
     person = visit("Cid with a token")
     session = "JSON.parse(localStorage.getItem('chat.session'))"
-    dead = signed(sub=person.page.evaluate(f"{session}.id"), exp=1)
+    dead = signed(person.page.evaluate(f"{session}.id"), exp=1)
     person.page.evaluate(f"localStorage.setItem('chat.session', JSON.stringify({{...{session}, token: '{dead}'}}))")
     person.page.reload()
     expect(person.page.get_by_label("Your name")).to_be_visible()
     expect(person.page.get_by_role("alert").filter(has_text="token")).to_be_visible()
+    assert all("401" in fault for fault in person.faults)  # the browser's own words
+    person.faults.clear()
