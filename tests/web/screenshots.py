@@ -77,6 +77,7 @@ def _photograph(browser: Browser, server: Server) -> None:
         if not is_list:
             person.row("Weekend hike").tap() if "phone" in name else person.open("Weekend hike")
             person.page.get_by_role("img", name="ridge.png").wait_for()
+        person.page.mouse.move(0, 0)
         person.page.wait_for_timeout(1500)
         if name == "web-light":
             person.message("Trains at 7:42 or 8:12. I vote for sleep.").get_by_role("button", name="2 replies").click()
