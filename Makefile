@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql client web screenshots bench profile soak requirements audit clean
+.PHONY: run test lint format sql client web screenshots bench profile soak fuzz requirements audit dist dist-test lint-image swagger-ui postman clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -56,6 +56,10 @@ profile: $(VENV)/bench
 soak: $(VENV)/tests
 	@SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
 
+# Requests at random from the OpenAPI document, many more than in `make test`, and others every time.
+fuzz: $(VENV)/tests
+	@FUZZ=1 $(BIN)/python -m pytest -n auto tests/http/test_fuzz.py $(ARGS)
+
 # The *.txt are made from the *.in beside them: everything that gets installed, for every platform, with its hashes.
 # What is pinned already stays; `make requirements ARGS=--upgrade` takes the newest that the direct pins allow.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/tools/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -71,8 +75,34 @@ requirements: $(VENV)/tools/installed
 audit: $(VENV)/tools/installed
 	@$(VENV)/tools/bin/pip-audit --strict --disable-pip --require-hashes -r requirements.txt -r tests/requirements.txt -r tests/tools.txt -r bench/requirements.txt $(ARGS)
 
+# A wheel in dist/: `pipx run --spec dist/chat-*.whl chat`, or `uvx --from dist/chat-*.whl chat`.
+dist: $(VENV)/tools/installed
+	@rm -rf dist
+	@$(VENV)/tools/bin/uv build --quiet --wheel --out-dir dist
+	@ls dist/*.whl
+
+dist-test: dist $(VENV)/tests
+	@DIST=1 $(BIN)/python -m pytest -p no:xdist tests/deploy/test_wheel.py $(ARGS)
+
+# What /docs shows, taken over from npm: `make swagger-ui VERSION=5.36.0`.
+SWAGGER_UI := chat/web/vendor/swagger-ui
+swagger-ui: VERSION ?= $(shell cat $(SWAGGER_UI)/VERSION)
+swagger-ui:
+	@cd $(SWAGGER_UI) && npm pack --silent swagger-ui-dist@$(VERSION) >/dev/null && \
+		files="LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css" && \
+		tar -xzf swagger-ui-dist-$(VERSION).tgz --strip-components=1 $$(printf 'package/%s ' $$files) && \
+		rm swagger-ui-dist-$(VERSION).tgz && echo $(VERSION) >VERSION && sha256sum $$files >SHA256SUMS
+
+# The Postman collection from the OpenAPI document; a test says when it is stale.
+postman: $(VENV)/server
+	@$(BIN)/python clients/postman/build.py
+
+# The Dockerfile; compose.yaml and the rest of deploy/ are read by tests/deploy.
+lint-image: $(VENV)/tools/installed
+	@$(VENV)/tools/bin/hadolint Dockerfile
+
 clean:
-	rm -rf $(VENV)
+	rm -rf $(VENV) dist
 
 # A .venv without a working pip is what an interrupted start, a missing venv module or a Python that has gone leaves behind.
 $(VENV)/server: requirements.txt

@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 20) then
+    if exists (select from public.chat_schema where version > 24) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -943,7 +943,234 @@ end $step$;
 commit;
 
 
--- >>> functions e07be63c5aea4f96
+-- >>> step 21 webhooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 21) then
+        return;
+    end if;
+
+-- What is told to others: whether anybody listens, and the changes that the webhook has not heard of yet.
+create table public.chat_listeners (
+    only_row boolean primary key default true check (only_row),
+    webhook boolean not null default false,
+    push boolean not null default false
+);
+insert into public.chat_listeners default values;
+create table public.chat_webhook_events (
+    id bigint generated always as identity primary key,            -- their order
+    event_id uuid not null default gen_random_uuid(),              -- the same at every try
+    conversation_id uuid not null,
+    type text not null,
+    subject jsonb not null,
+    created_at timestamptz not null default clock_timestamp(),
+    dead_at timestamptz,                                           -- given up; people may send it again
+    last_error text
+);
+create index chat_webhook_events_waiting on public.chat_webhook_events (conversation_id, id) where dead_at is null;
+
+-- Note changes for the webhook, in the transaction of the change, and let a job send them: one for each conversation, so
+-- that they go out in their order.
+create function public.chat_add_webhook_events(p_conversation_id uuid, p_type text, p_subjects jsonb[]) returns void
+language plpgsql set search_path = ''
+as $$
+begin
+    if cardinality(p_subjects) = 0 then
+        return;
+    end if;
+    insert into public.chat_webhook_events (conversation_id, type, subject)
+    select p_conversation_id, p_type, subject from unnest(p_subjects) as subject;
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', p_conversation_id), 'send_webhooks ' || p_conversation_id, null
+    );
+end $$;
+
+    insert into public.chat_schema (version) values (21)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 22 message_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 22) then
+        return;
+    end if;
+
+-- Whoever listens hears of every new and changed message, whichever function writes it.
+create function public.chat_hear_new_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_listeners public.chat_listeners;
+    v_row record;
+begin
+    select * into v_listeners from public.chat_listeners;
+    if v_listeners.webhook then
+        for v_row in
+            select conversation_id, array_agg(jsonb_build_object('message_id', id, 'version', version) order by seq) as subjects
+            from added group by conversation_id
+        loop
+            perform public.chat_add_webhook_events(v_row.conversation_id, 'message.created', v_row.subjects);
+        end loop;
+    end if;
+    if v_listeners.push then
+        perform public.chat_add_job('push_message', jsonb_build_object('message_id', id), null, null)
+        from added where type = 'text' and deleted_at is null;
+    end if;
+    return null;
+end $$;
+create trigger chat_hear_new_messages after insert on public.messages
+    referencing new table as added for each statement execute function public.chat_hear_new_messages();
+
+create function public.chat_hear_changed_messages() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, type, array_agg(jsonb_build_object('message_id', id, 'version', version) order by version) as subjects
+        from (
+            select new.id, new.conversation_id, new.version, case
+                when new.deleted_at is distinct from old.deleted_at then 'message.deleted'
+                when (new.edited_version, new.pinned_at) is distinct from (old.edited_version, old.pinned_at) then 'message.updated'
+                when new.reactions is distinct from old.reactions then 'reaction.updated'
+            end as type
+            from changed as new join before as old on old.id = new.id
+        ) as each
+        where type is not null
+        group by conversation_id, type
+    loop
+        perform public.chat_add_webhook_events(v_row.conversation_id, v_row.type, v_row.subjects);
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_changed_messages after update on public.messages
+    referencing old table as before new table as changed
+    for each statement execute function public.chat_hear_changed_messages();
+
+    insert into public.chat_schema (version) values (22)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 23 member_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 23) then
+        return;
+    end if;
+
+create function public.chat_hear_members() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_row record;
+begin
+    if not (select webhook from public.chat_listeners) then
+        return null;
+    end if;
+    for v_row in
+        select conversation_id, array_agg(jsonb_build_object('user_id', user_id) order by user_id) as subjects
+        from touched group by conversation_id
+    loop
+        -- Who goes with the conversation is no news of its own.
+        if exists (select from public.conversations where id = v_row.conversation_id) then
+            perform public.chat_add_webhook_events(
+                v_row.conversation_id, case tg_op when 'INSERT' then 'member.added' else 'member.removed' end, v_row.subjects
+            );
+        end if;
+    end loop;
+    return null;
+end $$;
+create trigger chat_hear_new_members after insert on public.user_conversation
+    referencing new table as touched for each statement execute function public.chat_hear_members();
+create trigger chat_hear_gone_members after delete on public.user_conversation
+    referencing old table as touched for each statement execute function public.chat_hear_members();
+
+    insert into public.chat_schema (version) values (23)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> step 24 conversation_hooks
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 24) then
+        return;
+    end if;
+
+create function public.chat_hear_conversations() returns trigger
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    if tg_op = 'UPDATE' then
+        if (old.name, old.description, old.avatar_url, old.visibility, old.history, old.slow_mode_seconds, old.frozen, old.custom,
+            old.owner_user_id)
+           is not distinct from
+           (new.name, new.description, new.avatar_url, new.visibility, new.history, new.slow_mode_seconds, new.frozen, new.custom,
+            new.owner_user_id)
+        then
+            return null;
+        end if;
+    end if;
+    if (select webhook from public.chat_listeners) then
+        perform public.chat_add_webhook_events(
+            coalesce(new.id, old.id),
+            'conversation.' || case tg_op when 'INSERT' then 'created' when 'UPDATE' then 'updated' else 'deleted' end,
+            array[jsonb_build_object('version', coalesce(new.version, old.version))]
+        );
+    end if;
+    return null;
+end $$;
+-- `when`: a send changes the row too, and must not pay for it.
+create trigger chat_hear_changed_conversation after update on public.conversations
+    for each row when (old.last_seq = new.last_seq) execute function public.chat_hear_conversations();
+create trigger chat_hear_conversation after insert or delete on public.conversations
+    for each row execute function public.chat_hear_conversations();
+
+    insert into public.chat_schema (version) values (24)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 670d7b4dbc8f18cb
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1348,8 +1575,8 @@ begin
     );
 end $$;
 
--- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?, custom?}`, the last
--- merged. What changes nothing takes no version.
+-- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?,
+-- retention_days?, custom?}`, the last merged. What changes nothing takes no version.
 create or replace function public.chat_update_conversation(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb, p_system_messages boolean
 ) returns json
@@ -1370,7 +1597,8 @@ begin
     end if;
     update public.conversations
     set name = v_new.name, description = v_new.description, avatar_url = v_new.avatar_url, visibility = v_new.visibility,
-        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen, custom = v_new.custom
+        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen,
+        retention_days = v_new.retention_days, custom = v_new.custom
     where id = p_conversation_id;
     v_new := public.chat_next_version(p_conversation_id, 0, false);
     v_shared := public.chat_shared_conversation_json(v_new);
@@ -1399,6 +1627,7 @@ as $$
         'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
         'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
         'slow_mode_seconds', p_conversation.slow_mode_seconds, 'frozen', p_conversation.frozen,
+        'retention_days', p_conversation.retention_days,
         'custom', p_conversation.custom,
         'member_count', coalesce(p_conversation.member_count, public.chat_count_members(p_conversation.id))
     )
@@ -1619,6 +1848,9 @@ begin
     end if;
     if p_message.mentions is not null then
         delete from public.chat_mentions where message_id = p_message.id;
+    end if;
+    if p_message.attachments is not null then
+        perform public.chat_release_attachments(p_message.id, null);
     end if;
     update public.messages
     set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
@@ -1875,6 +2107,11 @@ begin
         end
     where id = v_old.id
     returning * into v_new;
+    if v_new.attachments is distinct from v_old.attachments then
+        perform public.chat_release_attachments(
+            v_new.id, array(select (kept ->> 'id')::uuid from jsonb_array_elements(v_new.attachments) as kept)
+        );
+    end if;
     if v_new.mentions is distinct from v_old.mentions then
         delete from public.chat_mentions where message_id = v_new.id;
         perform public.chat_note_mentions(v_new);
@@ -2129,7 +2366,7 @@ end $$;
 create or replace function public.chat_erase_messages(
     p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
 ) returns json[]
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_message public.messages;
@@ -2278,12 +2515,13 @@ begin
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
 
--- A person's own messages after a place, conversation by conversation, each followed by its earlier texts.
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps: they
+-- would read, and sort, the whole conversation for each part.
 create or replace function public.chat_export_messages(
     p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
     out cursor jsonb, out line json
 ) returns setof record
-language plpgsql stable set search_path = ''
+language plpgsql stable set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;
@@ -2939,13 +3177,16 @@ create or replace function public.chat_history_start(p_conversation public.conve
 language sql immutable
 as $$ select case p_conversation.history when 'all' then 1 else p_conversation.last_seq + 1 end $$;
 
--- Make people members of a locked conversation, with everything read, and return it at its next version.
+-- Make people members of a locked conversation, with everything read, and return it at its next version. Raises 404
+-- user_not_found for one who was erased, perhaps while this waited for the conversation.
 create or replace function public.chat_insert_members(
     p_conversation public.conversations, p_user_ids uuid[], p_role text, p_history_from bigint
 ) returns public.conversations
 language plpgsql set search_path = ''
 as $$
 begin
+    perform from public.users where id = any (p_user_ids) order by id for share;  -- nobody is erased from now on
+    perform public.chat_require_users(p_user_ids);
     insert into public.user_conversation (
         conversation_id, user_id, role, joined_at, joined_version, history_from, last_read_seq, last_delivered_seq,
         read_system_count
@@ -3110,7 +3351,10 @@ begin
         select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
     ))
     for no key update;
-    if not found then
+    -- Asked again with the lock: a member may have been removed while this waited.
+    if not found or v_conversation.visibility <> 'public' and not exists (
+        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+    ) then
         raise exception using errcode = 'PT404', message = 'conversation_not_found';
     end if;
     return public.chat_enter_conversation(v_conversation, v_user, p_system_messages);
@@ -3210,8 +3454,9 @@ begin
             select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
         ) as m
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where n.user_id = p_user_id
-          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        where n.user_id = p_user_id and (n.created_at, n.message_id) < (
+            coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
         order by n.created_at desc, n.message_id desc
         limit p_limit + 1
     loop
@@ -3413,7 +3658,7 @@ begin
     -- With that many hits among a thousand, going on is less than reading what the index has of so frequent a word.
     if v_ended_at is not null and cardinality(v_hit_ids) < 15 and v_query.indexed is not null then
         select * into v_found from public.chat_look_up_messages(
-            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 2000,
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 1500,
             p_before_at, p_before_id
         );
         if v_found.is_complete then
@@ -3424,7 +3669,7 @@ begin
     if v_ended_at is not null then
         select * into v_more from public.chat_walk_messages(
             v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id,
-            p_limit + 1 - cardinality(v_hit_ids), 3000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+            p_limit + 1 - cardinality(v_hit_ids), 2000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
         );
         v_hit_ids := v_hit_ids || v_more.hit_ids;
         v_ended_at := v_more.ended_at;
@@ -3686,6 +3931,129 @@ begin
             select from public.user_conversation where conversation_id = p_conversation.id and user_id = p_user_id
         )
     );
+end $$;
+
+
+-- operators ---------------------------------------------------------------------------------------------------------
+
+-- What operators ask on the command line. Nobody else calls these: they look at everything, whoever is a member.
+
+-- Users by name, those of p_query: with p_exact of that very name, else with it somewhere in the name; null: all of them.
+create or replace function public.chat_find_users(
+    p_query text, p_exact boolean, p_limit integer, p_after_name text, p_after_id uuid
+) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select coalesce(json_agg(json_build_object(
+        'id', u.id, 'username', u.username, 'created_at', public.chat_time(u.created_at),
+        'erased_at', public.chat_time(u.erased_at),
+        'conversations', (select count(*) from public.user_conversation as m where m.user_id = u.id)
+    ) order by u.username, u.id), '[]')
+    from (
+        select * from public.users
+        where (p_query is null or case when p_exact then username = p_query else position(lower(p_query) in lower(username)) > 0 end)
+          and (p_after_id is null or (username, id) > (p_after_name, p_after_id))
+        order by username, id limit p_limit
+    ) as u
+$$;
+
+create or replace function public.chat_describe_user(p_target_id uuid) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object(
+        'id', u.id, 'username', u.username, 'about', u.about, 'avatar_url', u.avatar_url, 'custom', u.custom,
+        'created_at', public.chat_time(u.created_at), 'last_seen_at', public.chat_time(u.last_seen_at),
+        'tokens_valid_from', public.chat_time(u.tokens_valid_from), 'erased_at', public.chat_time(u.erased_at),
+        'conversations', (select count(*) from public.user_conversation as m where m.user_id = u.id),
+        'owned_conversations', (select count(*) from public.conversations as c where c.owner_user_id = u.id),
+        'messages', (select count(*) from public.messages as m where m.user_id = u.id)
+    )
+    from public.users as u where u.id = p_target_id
+$$;
+
+-- Conversations, most recently active first.
+create or replace function public.chat_find_conversations(
+    p_query text, p_limit integer, p_before_at timestamptz, p_before_id uuid
+) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select coalesce(json_agg(json_build_object(
+        'id', c.id, 'name', c.name, 'type', c.type, 'last_activity_at', public.chat_time(c.last_activity_at),
+        'messages', c.last_seq,
+        'members', (select count(*) from public.user_conversation as m where m.conversation_id = c.id)
+    ) order by c.last_activity_at desc, c.id desc), '[]')
+    from (
+        select * from public.conversations
+        where (p_query is null or position(lower(p_query) in lower(name)) > 0)
+          and (p_before_id is null or (last_activity_at, id) < (p_before_at, p_before_id))
+        order by last_activity_at desc, id desc limit p_limit
+    ) as c
+$$;
+
+-- A conversation with its first members, in the order of their names.
+create or replace function public.chat_describe_conversation(p_conversation_id uuid, p_limit integer) returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object(
+        'id', c.id, 'name', c.name, 'type', c.type, 'visibility', c.visibility, 'description', c.description,
+        'custom', c.custom, 'owner_user_id', c.owner_user_id, 'created_at', public.chat_time(c.created_at),
+        'last_activity_at', public.chat_time(c.last_activity_at), 'version', c.version, 'oldest_seq', c.oldest_seq,
+        'last_seq', c.last_seq, 'frozen', c.frozen, 'slow_mode_seconds', c.slow_mode_seconds,
+        'member_count', (select count(*) from public.user_conversation as m where m.conversation_id = c.id),
+        'members', (
+            select coalesce(json_agg(json_build_object(
+                'id', n.user_id, 'username', n.username, 'role', n.role, 'last_read_seq', n.last_read_seq
+            ) order by n.username, n.user_id), '[]')
+            from (
+                select m.user_id, u.username, m.last_read_seq,
+                       case when m.user_id = c.owner_user_id then 'owner' else m.role end as role
+                from public.user_conversation as m join public.users as u on u.id = m.user_id
+                where m.conversation_id = c.id
+                order by u.username, m.user_id limit p_limit
+            ) as n
+        )
+    )
+    from public.conversations as c where c.id = p_conversation_id
+$$;
+
+-- The database itself; `now` in Unix seconds.
+create or replace function public.chat_describe_database() returns json
+language sql stable security definer set search_path = ''
+as $$
+    select json_build_object(
+        'now', extract(epoch from clock_timestamp()), 'version', current_setting('server_version'),
+        'is_standby', pg_is_in_recovery(), 'max_connections', current_setting('max_connections')::integer,
+        'bytes', pg_database_size(current_database())
+    )
+$$;
+
+-- Makes the messages of the demo older, in a conversation that has no others; p_seconds are their ages by client_id.
+create or replace function public.chat_age_demo(p_conversation_id uuid, p_seconds jsonb) returns integer
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_count integer;
+begin
+    perform from public.conversations where id = p_conversation_id for update;
+    if exists (
+        select from public.messages
+        where conversation_id = p_conversation_id and type = 'text' and coalesce(client_id, '') not like 'demo-%'
+    ) then
+        return 0;  -- somebody has written here
+    end if;
+    update public.messages as m
+    set created_at = now() - a.value::double precision * interval '1 second'
+    from jsonb_each_text(p_seconds) as a
+    where m.conversation_id = p_conversation_id and m.client_id = a.key;
+    get diagnostics v_count = row_count;
+    update public.conversations as c
+    set created_at = m.first_at - interval '1 hour', last_activity_at = m.last_at
+    from (
+        select min(created_at) as first_at, max(created_at) as last_at
+        from public.messages where conversation_id = p_conversation_id
+    ) as m
+    where c.id = p_conversation_id and m.first_at is not null;
+    return v_count;
 end $$;
 
 
@@ -4854,7 +5222,9 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     for v_row in
         select * from public.chat_scheduled
-        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        where user_id = p_user_id and (send_at, id) > (
+            coalesce(p_before_at, '-infinity'), coalesce(p_before_id, '00000000-0000-0000-0000-000000000000')
+        )
         order by send_at, id limit p_limit + 1
     loop
         if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
@@ -4934,6 +5304,9 @@ declare
     v_code text;
     v_hint text;
 begin
+    -- The conversation first, as deleting it does.
+    perform from public.conversations
+    where id = (select conversation_id from public.chat_scheduled where id = p_scheduled_id) for no key update;
     select * into v_scheduled from public.chat_scheduled
     where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
     if not found then
@@ -5190,7 +5563,9 @@ begin
             'status', case c.code when 'token_invalid' then 401 when 'blocked' then 403 else 404 end, 'code', c.code,
             'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
         )
-        when (c.repeated).id is not null then public.chat_repeated_send_json(c.repeated, c.author, c.conversation)
+        when (c.repeated).id is not null then public.chat_repeated_send_json(
+            c.repeated, c.author, c.conversation, public.chat_get_member(c.conversation_id, c.user_id)
+        )
         else public.chat_change_json(
             true, (c.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, c.conversation, null)
         )
@@ -5202,9 +5577,9 @@ end $$;
 
 -- sends -------------------------------------------------------------------------------------------------------------
 
--- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id happens once: the
--- repeated one gets the message of the first. While that is younger than a minute it is announced again: nobody may have
--- heard of it, if its answer was lost.
+-- p_draft: `{message, client_id, reply_to?, thread_id?, attachments?, mentions?, custom?}`. A send with a client_id
+-- happens once: the repeated one gets the message of the first. While that is younger than a minute it is announced
+-- again: nobody may have heard of it, if its answer was lost.
 create or replace function public.chat_send_message(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_draft jsonb
 ) returns json
@@ -5220,7 +5595,9 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(
+                v_message, v_author, v_conversation, public.chat_get_member(p_conversation_id, p_user_id)
+            ));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
@@ -5347,7 +5724,11 @@ as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author, p_member),
         json_build_object(
-            'thread', case when p_message.thread_id is not null then public.chat_thread_json(p_message.thread_id) end,
+            'thread', case
+                when p_message.thread_id is not null
+                     and coalesce(public.chat_root_seq(p_message) >= p_member.history_from, true)
+                then public.chat_thread_json(p_message.thread_id)
+            end,
             'conversations', json_build_object(
                 'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
                 'created_at', public.chat_time(p_conversation.created_at),
@@ -5357,14 +5738,21 @@ as $$
     )
 $$;
 
+-- What a repeated send gets. A message of before the sender left and was added again shows nothing else of that time, and
+-- nobody hears of it again; nor of a deleted one.
 create or replace function public.chat_repeated_send_json(
-    p_message public.messages, p_author public.users, p_conversation public.conversations
+    p_message public.messages, p_author public.users, p_conversation public.conversations,
+    p_member public.user_conversation
 ) returns json
 language sql stable
 as $$
     select public.chat_change_json(
-        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
-        public.chat_sent_message_json(p_message, p_author, p_conversation, null)
+        p_message.created_at > clock_timestamp() - interval '1 minute' and p_message.deleted_at is null
+        and p_message.seq >= p_member.history_from,
+        p_conversation.audience_version,
+        public.chat_sent_message_json(
+            p_message, p_author, p_conversation, case when p_message.seq < p_member.history_from then p_member end
+        )
     )
 $$;
 
@@ -6099,8 +6487,10 @@ begin
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id
         ), theirs as materialized (
-            select user_id, conversation_id from public.user_conversation
-            where user_id = any(p_among) and user_id <> p_user_id
+            select other as user_id, m.conversation_id from unnest(p_among) as other
+            -- a limit: looked up by the index for each, however many rows the planner expects
+            cross join lateral (select conversation_id from public.user_conversation where user_id = other limit 100000) as m
+            where other <> p_user_id
         )
         select distinct theirs.user_id from theirs join own using (conversation_id);
 end $$;
@@ -6133,6 +6523,140 @@ begin
             order by username, id limit 50
         ) as u
     );
+end $$;
+
+
+-- webhooks ----------------------------------------------------------------------------------------------------------
+
+-- Whether a webhook and push services are to hear of changes: what the settings of a server say when it starts.
+create or replace function public.chat_set_listeners(p_webhook boolean, p_push boolean) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    update public.chat_listeners set webhook = p_webhook, push = p_push
+    where (webhook, push) is distinct from (p_webhook, p_push);
+    return 'null';
+end $$;
+
+-- The oldest changes of a conversation that the webhook has not heard of, up to p_limit: `[{id, event_id, type, created_at,
+-- data}]`. `data` shows things as they are now; a later change follows.
+create or replace function public.chat_list_webhook_events(p_conversation_id uuid, p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return (
+        select coalesce(json_agg(json_build_object(
+            'id', e.id, 'event_id', e.event_id, 'type', e.type, 'created_at', public.chat_time(e.created_at),
+            'data', public.chat_webhook_data(e)
+        ) order by e.id), '[]')
+        from (
+            select * from public.chat_webhook_events
+            where conversation_id = p_conversation_id and dead_at is null order by id limit p_limit
+        ) as e
+    );
+end $$;
+
+create or replace function public.chat_webhook_data(p_event public.chat_webhook_events) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_conversation public.conversations;
+    v_about json;
+begin
+    select * into v_conversation from public.conversations where id = p_event.conversation_id;
+    v_about := json_build_object(
+        'conversation_id', p_event.conversation_id,
+        'conversation', case when v_conversation.id is not null then public.chat_conversation_json(v_conversation) end
+    );
+    if p_event.type like 'member.%' then
+        return public.chat_merge(v_about, json_build_object('user', (
+            select public.chat_user_json(u) from public.users as u where u.id = (p_event.subject ->> 'user_id')::uuid
+        )));
+    elsif p_event.type like 'conversation.%' then
+        return public.chat_merge(v_about, json_build_object('version', p_event.subject -> 'version'));
+    end if;
+    return public.chat_merge(v_about, json_build_object(
+        'message', (
+            select public.chat_message_json(m, u, null)
+            from public.messages as m join public.users as u on u.id = m.user_id
+            where m.id = (p_event.subject ->> 'message_id')::uuid
+        ),
+        'recipients', case when p_event.type = 'message.created' then (
+            select coalesce(json_agg(json_build_object('user_id', r.user_id, 'online', public.chat_is_online(r.user_id))), '[]')
+            from (
+                select m.user_id from public.user_conversation as m join public.messages as s on s.conversation_id = m.conversation_id
+                where s.id = (p_event.subject ->> 'message_id')::uuid and m.user_id <> s.user_id and s.seq >= m.history_from
+                order by m.user_id limit 1000
+            ) as r
+        ) end
+    ));
+end $$;
+
+-- The webhook has heard of these.
+create or replace function public.chat_delete_webhook_events(p_ids bigint[]) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    delete from public.chat_webhook_events where id = any(p_ids);
+    return 'null';
+end $$;
+
+-- A try has failed. An event that is older than p_seconds is given up. Returns whether it was.
+create or replace function public.chat_fail_webhook_event(p_id bigint, p_error text, p_seconds double precision) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_is_dead boolean;
+begin
+    update public.chat_webhook_events
+    set last_error = p_error,
+        dead_at = case when created_at < now() - make_interval(secs => p_seconds) then now() end
+    where id = p_id
+    returning dead_at is not null into v_is_dead;
+    return to_json(coalesce(v_is_dead, true));
+end $$;
+
+-- The events that were given up: how many, and the latest p_limit.
+create or replace function public.chat_list_dead_webhook_events(p_limit integer) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    return json_build_object(
+        'dead', (select count(*) from public.chat_webhook_events where dead_at is not null),
+        'waiting', (select count(*) from public.chat_webhook_events where dead_at is null),
+        'events', (
+            select coalesce(json_agg(json_build_object(
+                'id', id, 'event_id', event_id, 'type', type, 'conversation_id', conversation_id,
+                'created_at', public.chat_time(created_at), 'last_error', last_error
+            ) order by id desc), '[]')
+            from (select * from public.chat_webhook_events where dead_at is not null order by id desc limit p_limit) as e
+        )
+    );
+end $$;
+
+-- Let the webhook hear again of what was given up, from the beginning of a day of tries. Returns how many those are.
+create or replace function public.chat_redeliver_webhook_events() returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_count integer;
+begin
+    update public.chat_webhook_events set dead_at = null, created_at = now() where dead_at is not null;
+    get diagnostics v_count = row_count;
+    perform public.chat_add_webhook_jobs();
+    return to_json(v_count);
+end $$;
+
+-- Add the jobs of conversations whose events wait without one: an event that came while the last job was ending.
+create or replace function public.chat_add_webhook_jobs() returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform public.chat_add_job(
+        'send_webhooks', jsonb_build_object('conversation_id', conversation_id), 'send_webhooks ' || conversation_id, null
+    )
+    from (select distinct conversation_id from public.chat_webhook_events where dead_at is null) as waiting;
+    return 'null';
 end $$;
 
 
@@ -6182,7 +6706,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'e07be63c5aea4f96', oldest_code = 1;
+update public.chat_schema set functions_hash = '670d7b4dbc8f18cb', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

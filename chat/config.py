@@ -125,6 +125,11 @@ class Config:
         0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
     )
 
+    webhook_url: str = setting("", "The app's own backend: it is sent every change, signed as Standard Webhooks say.")
+    webhook_secret: str = setting(
+        "", "What those requests are signed with: whsec_ and 24 to 64 bytes in base64.", secret=True
+    )
+
     cors_origins: str = setting(
         "",
         "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike. Default: * "
@@ -193,6 +198,11 @@ class Config:
         if self.database_url:
             return "postgres"
         return "supabase" if self.supabase_project_url else "embedded"
+
+    @property
+    def has_listeners(self) -> bool:
+        """Whether changes are told to others than clients, by jobs."""
+        return bool(self.webhook_url)
 
     @property
     def is_loopback(self) -> bool:

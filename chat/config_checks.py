@@ -1,5 +1,6 @@
 """The checks of the settings. Each raises `ConfigError`: one sentence for the operator, naming the variable."""
 
+import base64
 import re
 from math import inf
 from typing import TYPE_CHECKING
@@ -50,6 +51,7 @@ def check(config: "Config") -> None:
             raise ConfigError(f"{name.upper()} must be more than zero.")
     _check_access(config)
     _check_storage(config)
+    _check_webhook(config)
 
 
 def _check_access(config: "Config") -> None:
@@ -119,3 +121,19 @@ def _is_hmac_secret(text: str) -> bool:
     except jwt.InvalidKeyError:  # a PEM file, a JWK: in the settings by mistake, and perhaps known to everyone
         return False
     return True
+
+
+def _check_webhook(config: "Config") -> None:
+    if not config.webhook_url:
+        return
+    if not config.webhook_url.startswith(("https://", "http://")):
+        raise ConfigError("WEBHOOK_URL must begin with https:// or http://.")
+    try:
+        long_enough = 24 <= len(base64.b64decode(config.webhook_secret.removeprefix("whsec_"), validate=True)) <= 64
+    except ValueError:
+        long_enough = False
+    if not config.webhook_secret.startswith("whsec_") or not long_enough:
+        raise ConfigError(
+            "WEBHOOK_URL needs WEBHOOK_SECRET, whsec_ and 24 to 64 bytes in base64 "
+            "(`echo whsec_$(openssl rand -base64 32)` makes one)."
+        )

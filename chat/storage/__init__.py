@@ -19,6 +19,7 @@ from .contract import (
     Seen,
     Storage,
     StoredAttachment,
+    WebhookEvent,
 )
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Seen",
     "Storage",
     "StoredAttachment",
+    "WebhookEvent",
     "open_storage",
     "storage",
 ]

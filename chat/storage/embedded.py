@@ -29,6 +29,10 @@ class EmbeddedStorage(PostgresStorage):
             self._database.start()
         return super().migrate()
 
+    def direct_url(self) -> str:
+        with _startup_errors():
+            return self._database.start()
+
     def close(self) -> None:
         super().close()
         self._database.stop()

@@ -36,7 +36,7 @@ def migrate(connection: psycopg.Connection) -> str:
     `connection` is in autocommit mode. Nothing is locked where nothing has changed.
     """
     wanted = migrations()
-    found = _deployed_schema(connection)
+    found = deployed_schema(connection)
     if found and found["version"] > wanted.version:
         return _check_newer(found)
     if found and found["version"] == wanted.version and found["functions_hash"] == wanted.functions_hash:
@@ -63,7 +63,7 @@ def _check_newer(found: DeployedSchema) -> str:
     )
 
 
-def _deployed_schema(connection: psycopg.Connection) -> DeployedSchema | None:
+def deployed_schema(connection: psycopg.Connection) -> DeployedSchema | None:
     """Return what the database says of its schema, None without one. The columns came later than the table."""
     if connection.execute("select to_regclass('public.chat_schema')").fetchone() == (None,):
         return None

@@ -2,12 +2,12 @@
 
 import re
 from functools import cache
-from pathlib import Path
 from typing import NamedTuple
 
+from ..files import shipped
 from .contract import DeployedSchema
 
-PATH = Path(__file__).parents[2] / "migrations.sql"
+PATH = shipped("migrations.sql")
 
 PART = re.compile(r"^-- >>> (prepare|step|indexes|functions)(?: (\w+))?.*\n", re.MULTILINE)
 INDEX = re.compile(r"^ *create (unique )?index if not exists (\w+) (on [^;]+);", re.MULTILINE)

@@ -98,6 +98,9 @@ class PostgresStorage(Storage):
     def close(self) -> None:
         self._pool.close()
 
+    def direct_url(self) -> str:
+        return self._url
+
     def call_text(self, function: str, **args: Any) -> str:
         end = time.monotonic() + self._timeout
         values = {name: _adapt(value) for name, value in args.items()}

@@ -54,6 +54,9 @@ begin
     if p_message.mentions is not null then
         delete from public.chat_mentions where message_id = p_message.id;
     end if;
+    if p_message.attachments is not null then
+        perform public.chat_release_attachments(p_message.id, null);
+    end if;
     update public.messages
     set message = '', deleted_at = clock_timestamp(), version = p_version, edited_at = null, edited_version = null,
         reactions = null, mentions = null, attachments = null, pinned_at = null, custom = null

@@ -140,6 +140,11 @@ begin
         end
     where id = v_old.id
     returning * into v_new;
+    if v_new.attachments is distinct from v_old.attachments then
+        perform public.chat_release_attachments(
+            v_new.id, array(select (kept ->> 'id')::uuid from jsonb_array_elements(v_new.attachments) as kept)
+        );
+    end if;
     if v_new.mentions is distinct from v_old.mentions then
         delete from public.chat_mentions where message_id = v_new.id;
         perform public.chat_note_mentions(v_new);

@@ -152,7 +152,7 @@ end $$;
 create or replace function public.chat_erase_messages(
     p_conversation_id uuid, p_target_id uuid, p_after_seq bigint, p_limit integer
 ) returns json[]
-language plpgsql set search_path = ''
+language plpgsql set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_message public.messages;

@@ -89,8 +89,9 @@ begin
             select m as message, m.user_id from public.messages as m where m.id = n.message_id and m.deleted_at is null limit 1
         ) as m
         cross join lateral (select u as author from public.users as u where u.id = m.user_id limit 1) as a
-        where n.user_id = p_user_id
-          and (p_before_at is null or (n.created_at, n.message_id) < (p_before_at, p_before_id))
+        where n.user_id = p_user_id and (n.created_at, n.message_id) < (
+            coalesce(p_before_at, 'infinity'), coalesce(p_before_id, 'ffffffff-ffff-ffff-ffff-ffffffffffff')
+        )
         order by n.created_at desc, n.message_id desc
         limit p_limit + 1
     loop

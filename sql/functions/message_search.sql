@@ -181,7 +181,7 @@ begin
     -- With that many hits among a thousand, going on is less than reading what the index has of so frequent a word.
     if v_ended_at is not null and cardinality(v_hit_ids) < 15 and v_query.indexed is not null then
         select * into v_found from public.chat_look_up_messages(
-            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 2000,
+            v_in.ids, v_in.first_seqs, v_query.needles, v_query.words, v_query.indexed, p_author_id, p_limit + 1, 1500,
             p_before_at, p_before_id
         );
         if v_found.is_complete then
@@ -192,7 +192,7 @@ begin
     if v_ended_at is not null then
         select * into v_more from public.chat_walk_messages(
             v_in.ids, v_in.first_seqs, v_in.active_at, v_query.needles, v_query.words, p_author_id,
-            p_limit + 1 - cardinality(v_hit_ids), 3000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
+            p_limit + 1 - cardinality(v_hit_ids), 2000, v_ended_at, 'ffffffff-ffff-ffff-ffff-ffffffffffff'
         );
         v_hit_ids := v_hit_ids || v_more.hit_ids;
         v_ended_at := v_more.ended_at;

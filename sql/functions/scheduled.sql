@@ -101,7 +101,9 @@ begin
     perform public.chat_require_user(p_user_id, p_issued_at);
     for v_row in
         select * from public.chat_scheduled
-        where user_id = p_user_id and (p_before_at is null or (send_at, id) > (p_before_at, p_before_id))
+        where user_id = p_user_id and (send_at, id) > (
+            coalesce(p_before_at, '-infinity'), coalesce(p_before_id, '00000000-0000-0000-0000-000000000000')
+        )
         order by send_at, id limit p_limit + 1
     loop
         if cardinality(v_items) = p_limit or v_bytes > public.chat_page_bytes() then
@@ -181,6 +183,9 @@ declare
     v_code text;
     v_hint text;
 begin
+    -- The conversation first, as deleting it does.
+    perform from public.conversations
+    where id = (select conversation_id from public.chat_scheduled where id = p_scheduled_id) for no key update;
     select * into v_scheduled from public.chat_scheduled
     where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
     if not found then

@@ -137,8 +137,10 @@ begin
         with own as materialized (
             select conversation_id from public.user_conversation where user_id = p_user_id
         ), theirs as materialized (
-            select user_id, conversation_id from public.user_conversation
-            where user_id = any(p_among) and user_id <> p_user_id
+            select other as user_id, m.conversation_id from unnest(p_among) as other
+            -- a limit: looked up by the index for each, however many rows the planner expects
+            cross join lateral (select conversation_id from public.user_conversation where user_id = other limit 100000) as m
+            where other <> p_user_id
         )
         select distinct theirs.user_id from theirs join own using (conversation_id);
 end $$;

@@ -11,10 +11,11 @@ SOURCES = sorted([*ROOT.glob("chat/**/*.py"), ROOT / "wsgi.py"])
 
 #: From the top to the bottom; a module imports from lower lines only, and from its own package.
 LAYERS = [
-    {"wsgi"},
+    {"wsgi", "__main__"},
     {"server"},
     {"app"},
-    {"cli", "jobs"},
+    {"cli"},
+    {"jobs"},
     {"api", "sockets"},
     {"actions"},
     {"realtime"},
@@ -23,7 +24,8 @@ LAYERS = [
     {"shared_limits"},
     {"schemas", "config", "extensions"},
     {"config_checks"},
-    {"errors", "policy"},
+    {"errors", "policy", "files", "patch"},
+    {"error_codes"},
     {"__init__"},
 ]
 

@@ -7,6 +7,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
+from tests.support.catalogue import ROUTES, World
 from tests.support.client import Api
 
 ORIGIN = "https://app.example.org"
@@ -155,17 +156,15 @@ def test_the_front_page_is_not_sent_again_when_nothing_has_changed(client: Flask
 # methods
 
 
-def test_head_is_get_without_the_body(app: Flask, api: Api) -> None:
-    client = app.test_client()
-    ann = api.user("ann")
-    conversation = api.conversation(ann)
-    for rule in app.url_map.iter_rules():
-        if "GET" in (rule.methods or ()) and rule.endpoint != "static":
-            path = f"{rule.rule.replace('<id:conversation_id>', conversation['id'])}?user_id={ann['id']}"
-            with client.get(path) as full, client.head(path) as head:
-                assert (head.status_code, head.data) == (200, b"")
-                assert head.content_type == full.content_type
-                assert set(head.headers.keys()) == set(full.headers.keys())
+def test_head_is_get_without_the_body(client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
+    world = World(client, sql)
+    for route in ROUTES:
+        if route.method == "GET" and route.endpoint != "static":
+            content = route.example(world)
+            full, head = (each.send(world, content) for each in (route, route._replace(method="HEAD")))
+            assert (head.status_code, head.data) == (200, b"")
+            assert head.content_type == full.content_type
+            assert set(head.headers.keys()) == set(full.headers.keys())
 
 
 def test_options_names_the_methods_of_every_route(app: Flask) -> None:

@@ -13,7 +13,7 @@ from flask import Flask
 
 from chat.auth import Caller
 from chat.config import Config
-from chat.embedded.programs import _find
+from chat.embedded import find_program
 from chat.storage import Storage
 from chat.storage.postgres import PostgresStorage
 from tests.conftest import databases
@@ -434,8 +434,8 @@ def test_since_and_cursor_together_are_refused(app: Flask, bob: str) -> None:
 
 def restored(url: str, target_url: str) -> None:
     """Dump a database and restore it into another, empty one."""
-    dumped = subprocess.run([_find("pg_dump"), "-Fc", url], capture_output=True, check=True)
-    command = [_find("pg_restore"), "--no-owner", "--exit-on-error", "-d", target_url]
+    dumped = subprocess.run([find_program("pg_dump"), "-Fc", url], capture_output=True, check=True)
+    command = [find_program("pg_restore"), "--no-owner", "--exit-on-error", "-d", target_url]
     subprocess.run(command, input=dumped.stdout, check=True)
 
 

@@ -95,6 +95,10 @@ def of_message(function: str, seq: int, *more: str) -> str:
     return f"{function}({arguments})"
 
 
+#: A place in an export.
+IN_THE_MIDDLE = {"kind": "message", "conversation_id": BIG, "seq": MESSAGES // 2, "version": 0}
+
+
 class Cost(NamedTuple):
     """What one call touched."""
 
@@ -122,6 +126,17 @@ CALLS: dict[str, tuple[str, int]] = {
         f"chat_update_receipt('{BUSY}', null, '{BIG}', '{json.dumps({'read_seq': MESSAGES})}')",
         30,
     ),
+    "a conversation": (f"chat_get_conversation('{BUSY}', null, '{BIG}')", 30),
+    "the members": (f"chat_list_members('{BUSY}', null, '{BIG}', 2, null)", 20),
+    "settings": (f"""chat_update_member_settings('{BUSY}', null, '{BIG}', '{{"pinned": true}}')""", 20),
+    "a rename": (f"""chat_update_conversation('{BUSY}', null, '{BIG}', '{{"name": "new"}}', true)""", 50),
+    "an added member": (
+        f"""chat_add_members('{BUSY}', null, '{BIG}', '{{"participant_ids": ["{uid(9)}"]}}', true)""",
+        70,
+    ),
+    "a removed member": (f"chat_remove_member('{BUSY}', null, '{BIG}', '{uid(2)}', true)", 70),
+    "a direct conversation": (f"chat_open_direct_conversation('{BUSY}', null, '{uid(9)}')", 30),
+    "public conversations": (f"chat_list_public_conversations('{BUSY}', null, 'group', 50, null, null)", 20),
     "one message": (of_message("chat_get_message", MESSAGES // 2), 10),
     "a message that everybody likes": (of_message("chat_get_message", LIKED), 20),
     "an edit": (of_message("chat_edit_message", LIKED, """'{"message": "new", "custom": {"a": 1}}'"""), 30),
@@ -148,14 +163,30 @@ CALLS: dict[str, tuple[str, int]] = {
     "search for a rare name": (f"chat_search_users('{BUSY}', null, '99999')", 300),
     "search for a frequent name": (f"chat_search_users('{BUSY}', null, 'USER')", 120),
     "search for everybody": (f"chat_search_users('{BUSY}', null, null)", 120),
+    "contacts among those who are here": (
+        f"chat_list_contacts('{BUSY}', '{json.dumps({'user_ids': [uid(n) for n in range(1, 101)]})}')",
+        CONVERSATIONS + 600,
+    ),
+    "a watch of 200": (
+        f"chat_watch_presence('{BUSY}', null, '{json.dumps({'user_ids': [uid(n) for n in range(2, 202)]})}')",
+        CONVERSATIONS + 1200,
+    ),
+    "privacy of a few": (f"chat_list_privacy('{json.dumps({'user_ids': [uid(2), uid(3)]})}')", 10),
+    "a profile": (f"chat_get_profile('{BUSY}', null, '{uid(2)}')", 10),
+    "a mark of unread": (f"chat_update_receipt('{uid(2)}', null, '{BIG}', '{json.dumps({'unread_from': 1})}')", 30),
+    "a part of an export": (
+        f"chat_export_user('{BUSY}', null, '{BUSY}', '{json.dumps(IN_THE_MIDDLE)}', 50)",
+        300,
+    ),
     "revocations": ("chat_list_revocations(60)", 5),
     # Two rows for each of the user's conversations, to find the most recent, then the page.
     "the first page of conversations": (
-        f"chat_list_conversations('{BUSY}', null, 50, 10, null, null)",
+        f"chat_list_conversations('{BUSY}', null, 50, 10, false, null)",
         2 * CONVERSATIONS + 50 * 20,
     ),
     "the last page of conversations": (
-        f"chat_list_conversations('{BUSY}', null, 50, 10, '2024-05-30T15:00:00Z', '{uid(0)}')",
+        f"""chat_list_conversations('{BUSY}', null, 50, 10, false,
+            '{{"pinned": false, "at": "2024-05-30T15:00:00Z", "id": "{uid(0)}"}}')""",
         2 * CONVERSATIONS + 50 * 20,
     ),
     "unread": (f"chat_list_unread('{BUSY}', null)", 2 * CONVERSATIONS + 20),

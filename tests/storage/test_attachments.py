@@ -179,3 +179,20 @@ def test_a_deleted_conversation_leaves_its_files_to_the_sweep(
     with refused(409, "attachment_used"):
         send(storage, ann, other, id)
     assert storage.claim_dead_attachments(DAY, 100) == [id]
+
+
+def test_an_edit_drops_the_files_that_it_does_not_keep_and_a_deletion_all(
+    storage: Storage, ann: Caller, bob: Caller, conversation: str
+) -> None:
+    kept, dropped = add(storage, ann), add(storage, ann)
+    sent = send(storage, ann, conversation, kept, dropped)
+    edited = storage.edit_message(ann, sent["id"], {"attachments": [kept]}).result
+    assert edited["attachments"] == sent["attachments"][:1]
+    with refused(404, "attachment_not_found"):
+        storage.get_attachment(bob, dropped)
+    assert storage.get_attachment(bob, kept)["id"] == kept
+    assert storage.claim_dead_attachments(DAY, 10) == [dropped]
+    storage.delete_message(ann, sent["id"])
+    with refused(404, "attachment_not_found"):
+        storage.get_attachment(bob, kept)
+    assert set(storage.claim_dead_attachments(DAY, 10)) == {kept, dropped}

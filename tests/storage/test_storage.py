@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import uuid4
 
@@ -46,12 +47,27 @@ ACTING: dict[str, Callable[[Storage, Caller, str], Any]] = {
     "set_pin": lambda storage, actor, id: storage.set_pin(actor, message_of(storage, id), True),
     "list_pins": lambda storage, actor, id: storage.list_pins(actor, id, 10),
     "delete_message": lambda storage, actor, id: storage.delete_message(actor, message_of(storage, id)),
+    "list_threads": lambda storage, actor, _: storage.list_threads(actor, 10),
+    "list_mentions": lambda storage, actor, _: storage.list_mentions(actor, 10),
+    "list_scheduled": lambda storage, actor, _: storage.list_scheduled(actor, 10),
+    "schedule_message": lambda storage, actor, id: storage.schedule_message(
+        actor, id, {"message": "later"}, (datetime.now(UTC) + timedelta(days=1)).isoformat()
+    ),
+    "search_messages": lambda storage, actor, id: storage.search_messages(actor, "tea", id, None, 10),
     "update_receipt": lambda storage, actor, id: storage.update_receipt(actor, id, {"read_seq": 1, "delivered_seq": 1}),
     "list_receipts": lambda storage, actor, id: storage.list_receipts(actor, id),
     "list_unread": lambda storage, actor, _: storage.list_unread(actor),
     "sync": lambda storage, actor, id: storage.sync(actor, {id: 0}, None, 10),
 }
-IN_A_CONVERSATION = ("list_messages", "send_message", "list_pins", "update_receipt", "list_receipts")
+IN_A_CONVERSATION = (
+    "list_messages",
+    "send_message",
+    "schedule_message",
+    "search_messages",
+    "list_pins",
+    "update_receipt",
+    "list_receipts",
+)
 
 
 def make_users(storage: Storage, *names: str) -> list[Caller]:
@@ -237,15 +253,15 @@ def test_the_list_of_conversations_is_paged_without_gap_or_repeat(storage: Stora
     for limit in (1, 3, 7, 8):
         found, cursor = [], None
         while True:
-            after = (cursor["at"], cursor["id"]) if cursor else ()
-            page = storage.list_conversations(ann, limit, 0, *after)
+            page = storage.list_conversations(ann, limit, 0, before=cursor)
             found += [each["id"] for each in items(page)]
             cursor = page.info["next"]
             if cursor is None:
                 break
             assert len(items(page)) == limit
         assert found == expected
-    assert storage.list_conversations(bob, 50, 10, "1990-01-01T00:00:00+00:00", NOBODY) == Page({"next": None}, "[]")
+    before = {"pinned": False, "at": "1990-01-01T00:00:00+00:00", "id": NOBODY}
+    assert storage.list_conversations(bob, 50, 10, before=before) == Page({"next": None}, "[]")
 
 
 def test_the_list_carries_the_newest_messages_oldest_first_and_the_counters(storage: Storage) -> None:

@@ -21,8 +21,10 @@ from werkzeug.test import TestResponse
 from chat.api.openapi import arguments_of
 from chat.app import create_app
 from chat.config import Config
+from chat.schemas.attachments import File
 from chat.schemas.choices import Choice, Flag
-from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.custom import Custom
+from chat.schemas.fields import AnyText, Before, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.members import HistoryFrom
 from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer
@@ -51,19 +53,20 @@ class World:
     def __init__(self, client: FlaskClient, sql: Callable[..., list[Any]]) -> None:
         self.client = client
         self._sql = sql
-        names = ("ann", "bob", "eve", "dan", "leo", "fay")
-        users = {name: self._post("/users/create", {"username": name}) for name in names}
+        users = {
+            name: self._post("/users/create", {"username": name}) for name in ("ann", "bob", "eve", "dan", "fay", "gus")
+        }
         self.ids = {name: user["id"] for name, user in users.items()}
         self.tokens = {name: user.get("access_token") for name, user in users.items()}
-        self.ann, self.bob, self.eve, self.dan, self.leaver, self.fay = self.ids.values()
+        self.ann, self.bob, self.eve, self.leaver, self.fay, self.gus = self.ids.values()
         self.hidden = self._open("eve", [], "eve's own")
         self.open_conversation()
 
     def open_conversation(self) -> None:
         """Open the conversation of ann and bob; once more after a call that has deleted it, or something in it."""
         self.conversation = self._open("ann", [self.bob], GROUP_NAME)
-        self.attachment = self._upload("ann", picture())
         path = f"/conversations/{self.conversation}"
+        self.attachment = self._upload("ann", picture())
         body = {"user_id": self.ann, "message": MESSAGE}
         sent = self._post(f"{path}/messages/create", body | {"attachments": [self.attachment]}, "ann")
         self.message = str(sent["id"])
@@ -74,7 +77,7 @@ class World:
     def next_leaver(self) -> str:
         """Return somebody who is there to be erased."""
         if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
-            self.leaver = self._post("/users/create", {"username": "leo"})["id"]
+            self.leaver = self._post("/users/create", {"username": "dan"})["id"]
         return self.leaver
 
     def stored(self) -> list[Any]:
@@ -130,6 +133,10 @@ class Call(NamedTuple):
 CALLS: dict[str, Call] = {
     "static": Call(is_public=True),
     "pages.home": Call(is_public=True),
+    "pages.docs": Call(is_public=True),
+    "pages.events": Call(is_public=True),
+    "pages.document": Call(is_public=True),
+    "pages.llms": Call(is_public=True),
     "documents.openapi": Call(is_public=True),
     "documents.asyncapi": Call(is_public=True),
     "health.alive": Call(is_public=True),
@@ -157,7 +164,7 @@ CALLS: dict[str, Call] = {
         lambda world: {"participant_ids": [world.bob], "group_name": "g"}, "owner_id"
     ),
     "conversations.list_conversations": Call(lambda world: {"limit": 10, "message_limit": 10}, "user_id"),
-    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.dan}, "user_id"),
+    "conversations.open_direct_conversation": Call(lambda world: {"other_user_id": world.gus}, "user_id"),
     "conversations.list_public_conversations": Call(lambda world: {"q": "tea", "limit": 10}, "user_id"),
     "conversations.get_conversation": Call(names="user_id"),
     "conversations.update_conversation": Call(
@@ -237,7 +244,7 @@ class Route(NamedTuple):
     @property
     def place(self) -> str | None:
         """What the path leads to, which strangers are told does not exist."""
-        if found := re.search("<id:([a-z]+)_id>", self.path):
+        if found := re.search("<id:(?!user_id)([a-z]+)_id>", self.path):  # a user is found by everybody
             return found[1]
         is_for_strangers = self.endpoint in ("invites.get_invite", "invites.accept_invite")
         return "invite" if "<code>" in self.path and not is_for_strangers else None
@@ -252,8 +259,14 @@ class Route(NamedTuple):
         if self.location is None:
             return self.open(world, id, **options)
         key = {"json": "json", "form": "data", "files": "data", "query": "query_string"}[self.location]
+        if self.location == "files":
+            options = {"content_type": "multipart/form-data", **options}
         if self.location != "json":
-            content = {name: value for name, value in content.items() if not isinstance(value, dict | None)}
+            content = {
+                name: json.dumps(value) if isinstance(value, bool) else value
+                for name, value in content.items()
+                if not isinstance(value, dict | None)
+            }
         return self.open(world, id, **{key: content, **options})
 
     def open(self, world: World, id: str | None = None, query: str = "", **options: Any) -> TestResponse:
@@ -270,6 +283,7 @@ class Route(NamedTuple):
             "<code>": id or world.invite,
             "<emoji>": "👍",
             "<path:filename>": "index.html",
+            "<name>": "clients",
         }
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:
@@ -319,6 +333,8 @@ def acceptable(field: fields.Field[Any], name: str, value: Any) -> bool:
     if value is None:
         return field.allow_none
     match field:
+        case File():
+            return False
         case Url():
             return isinstance(value, str) and value.startswith("https://") and len(value) <= field.longest
         case Flag():

@@ -85,6 +85,8 @@ class Conversation:
 class Phone:
     """One device of a user: a socket while it is online, and what it shows."""
 
+    room: type[Conversation] = Conversation
+
     def __init__(self, server: Server, user: Json, page: int = 50) -> None:
         self.server = server
         self.api = Api(server)
@@ -135,7 +137,7 @@ class Phone:
         for synced in answer["conversations"]:
             if "recovered" in synced:  # changed or new; else only the counters have come
                 if synced["id"] not in self.conversations:
-                    self.conversations[synced["id"]] = Conversation(synced)
+                    self.conversations[synced["id"]] = self.room(synced)
                     self.conversations[synced["id"]].is_stale = True
                 self.conversations[synced["id"]].apply(synced)
             pointers = synced["last_read_seq"], synced["last_delivered_seq"]
@@ -156,7 +158,7 @@ class Phone:
     def hear(self, event: str, data: Json) -> None:
         known = self.conversations.get(data.get("conversation_id", data.get("id")))
         if event == "newConversation" and known is None:
-            self.conversations[data["id"]] = Conversation(data)
+            self.conversations[data["id"]] = self.room(data)
         elif event == "message" and known is None:  # overtook its conversation
             self.sync()
         elif event == "message" and known:
@@ -175,9 +177,10 @@ class Phone:
         headers = {"X_Socket_ID": self.socket.sid} if self.socket else {}
         self.hear("newConversation", self.api.conversation({"id": self.me}, *users, **headers))
 
-    def write(self, conversation_id: str, text: str) -> None:
+    def write(self, conversation_id: str, text: str, **more: str) -> None:
         client_id = str(uuid4())
-        self.outbox[client_id] = {"conversation_id": conversation_id, "message": text, "client_id": client_id}
+        letter = {"conversation_id": conversation_id, "message": text, "client_id": client_id}
+        self.outbox[client_id] = letter | more
 
     def send(self, door: str = "socket", loses_answer: bool = False) -> None:
         """Send what is in the outbox; where the answer is lost on its way the message stays there, to be sent again."""
@@ -195,8 +198,9 @@ class Phone:
             return sent
         # A caller that does not name its socket is the user's only device: no other would be told.
         headers = {"X_Socket_ID": self.socket.sid} if door == "named" else {}
-        conversation, me = {"id": letter["conversation_id"]}, {"id": self.me}
-        return self.api.send(conversation, me, letter["message"], letter["client_id"], **headers)
+        path = f"/conversations/{letter['conversation_id']}/messages/create"
+        answer: Json = self.api.request("POST", path, letter | {"user_id": self.me}, **headers)
+        return answer
 
     def read(self, conversation_id: str, door: str = "socket", **pointers: int) -> None:
         assert self.socket

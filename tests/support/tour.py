@@ -84,7 +84,7 @@ def _tour(storage: Storage) -> None:
     storage.send_message(omer, first, {"message": "twice", "client_id": "c-1"})
     _fails(404, lambda: storage.send_message(ann, second, {"message": "let me in"}))
     page = storage.list_conversations(bob, 1, 2)
-    storage.list_conversations(bob, 1, 0, page.info["next"]["at"], page.info["next"]["id"])
+    storage.list_conversations(bob, 1, 0, True, page.info["next"])
     storage.list_conversations(quote, 50, 10)
 
     for cursor in ({}, {"before_seq": 3}, {"after_seq": 3}, {"around_seq": 3}, {"after_date": "2000-01-01T00:00:00Z"}):
@@ -102,10 +102,61 @@ def _tour(storage: Storage) -> None:
     storage.sync(bob, {first: 1}, None, 2)
     storage.sync(bob, None, "0.1", 2)
 
+    _change_members(storage, first, ann, bob, omer, quote)
+    _operators_tour(storage, first)
     revocation = storage.revoke_tokens(ann)
     assert revocation in storage.list_revocations(60)
     storage.get_user(Caller(ann.user_id, revocation["revoked_at"]))
     _fails(401, lambda: storage.get_user(Caller(ann.user_id, revocation["revoked_at"] - 0.001)))
+
+
+def _change_members(storage: Storage, id: str, ann: Caller, bob: Caller, omer: Caller, quote: Caller) -> None:
+    storage.get_conversation(bob, id)
+    storage.update_conversation(ann, id, {"name": "„new“ ✓", "visibility": "public", "custom": {"a": [1, None]}}, True)
+    _fails(403, lambda: storage.update_conversation(bob, id, {"name": "ours"}, True))
+    _fails(422, lambda: storage.update_conversation(ann, id, {"custom": {"b": "x" * 4096}}, True))
+    storage.list_public_conversations(quote, "NEW", 1)
+    storage.list_public_conversations(quote, None, 1, "2999-01-01T00:00:00Z", uid(0))
+    storage.join_conversation(quote, id, True)
+    storage.update_member(ann, id, bob.user_id, {"role": "admin", "custom": {"x": "😀"}})
+    page = storage.list_members(ann, id, 1)
+    storage.list_members(ann, id, 10, page.info["next"])
+    storage.update_member_settings(bob, id, {"pinned": True, "archived": True, "muted_until": "2999-01-01T00:00:00Z"})
+    storage.update_member_settings(bob, id, {"archived": False, "muted_until": None})
+    storage.remove_member(bob, id, omer.user_id, True)
+    _fails(404, lambda: storage.get_conversation(omer, id))
+    draft = {"participant_ids": [omer.user_id, ann.user_id], "role": "member", "history_from": 3}
+    storage.add_members(bob, id, draft, True)
+    storage.sync(omer, {}, None, 50)
+    for number in range(2):
+        storage.create_invite(ann, id, f"code {number}", {"expires_in": 60, "uses": 1})
+    page = storage.list_invites(ann, id, 1)
+    storage.list_invites(ann, id, 1, page.info["next"])
+    storage.remove_member(quote, id, quote.user_id, False)
+    storage.get_invite(quote, "code 0")
+    storage.get_invite_conversation("code 0")
+    storage.accept_invite(quote, "code 0", True)
+    _fails(404, lambda: storage.get_invite(quote, "code 0"))
+    storage.delete_invite(ann, "code 1")
+    storage.open_direct_conversation(ann, bob.user_id)
+    storage.delete_conversation(
+        bob, storage.create_conversation(bob, {"name": "x", "participant_ids": []}).result["id"]
+    )
+
+
+def _operators_tour(storage: Storage, conversation_id: str) -> None:
+    found = storage.find_users(None, False, 2)
+    storage.find_users(None, False, 2, found[-1]["username"], found[-1]["id"])
+    for exact in (False, True):
+        storage.find_users("ANN", exact, 50)
+    for target in (uid(1), uid(97)):
+        storage.describe_user(target)
+        storage.describe_conversation(target, 2)
+    storage.describe_conversation(conversation_id, 2)
+    (newest,) = storage.find_conversations(None, 1)
+    storage.find_conversations("a", 5, newest["last_activity_at"], newest["id"])
+    assert storage.age_demo(conversation_id, {"demo-1": 60}) == 0
+    assert storage.describe_database()["max_connections"] > 0
 
 
 def _fails(status: int, call: Callable[[], object]) -> None:

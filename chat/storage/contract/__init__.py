@@ -11,7 +11,7 @@ user_not_found and 401 token_invalid (revoked). Ids are lower-case UUID strings,
 import time
 from abc import abstractmethod
 
-from ...errors import StorageReadOnly
+from ...errors import StartupError, StorageReadOnly
 from .attachments import Attachments, StoredAttachment
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
@@ -21,6 +21,7 @@ from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
 from .members import Members
 from .messages import Messages
+from .operators import Operators
 from .pins import Pins
 from .presence import Presence, Seen
 from .reactions import Reactions
@@ -33,6 +34,7 @@ from .sync import Sync
 from .threads import Threads
 from .tokens import Revocation, Tokens
 from .users import Users
+from .webhooks import WebhookEvent, Webhooks
 
 __all__ = [
     "Announcement",
@@ -48,6 +50,7 @@ __all__ = [
     "Seen",
     "Storage",
     "StoredAttachment",
+    "WebhookEvent",
     "to_error",
 ]
 
@@ -75,6 +78,8 @@ class Storage(
     Sync,
     Retention,
     Jobs,
+    Webhooks,
+    Operators,
     Schema,
 ):
     """The database, whichever it is."""
@@ -86,6 +91,13 @@ class Storage(
     @abstractmethod
     def migrate(self) -> str:
         """Bring the schema up to date and return a sentence on what was done. Raises `StartupError`."""
+
+    def direct_url(self) -> str:
+        """Return the libpq URL of the database, which runs then. Raises `StartupError` where only an API is known."""
+        raise StartupError(
+            "This needs a direct connection to the database, which Supabase's API is not: set DATABASE_URL to the "
+            "project's connection string (Dashboard > Connect)."
+        )
 
     def check_ready(self) -> None:
         """Raise 503 storage_unavailable when the database does not answer, or takes no writes.

@@ -924,6 +924,7 @@ var isStuck = (before, after) => gaps(before).some((id) => gaps(after).includes(
 
 // src/http.ts
 var TIMEOUT = 3e4;
+var UPLOAD_TIMEOUT = 6e5;
 var MOST_TRIES = 4;
 var LONGEST_WAIT = 30;
 function createRequest(core, connection) {
@@ -931,9 +932,10 @@ function createRequest(core, connection) {
   const isOpen = !!userId && !token;
   return async function request(method, path, { body, query, form } = {}) {
     let renewed = false;
-    const inBody = isOpen && method !== "GET" && method !== "DELETE";
-    if (inBody) form?.set("user_id", userId);
-    const target = url.replace(/\/$/, "") + path + queryText(isOpen && !inBody ? { user_id: userId, ...query } : query);
+    const inBody = isOpen && method !== "GET" && method !== "DELETE" && !form;
+    const inQuery = isOpen && !inBody && !form;
+    if (isOpen && form) form.set("user_id", userId);
+    const target = url.replace(/\/$/, "") + path + queryText(inQuery ? { user_id: userId, ...query } : query);
     for (let tries = 1; ; tries++) {
       const bearer = isOpen ? null : connection.token() ?? await connection.renew();
       const response = await answerTo(target, {
@@ -960,7 +962,7 @@ function createRequest(core, connection) {
 }
 async function answerTo(target, options) {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), TIMEOUT);
+  const timer = setTimeout(() => controller.abort(), options.body instanceof FormData ? UPLOAD_TIMEOUT : TIMEOUT);
   try {
     return await fetch(target, { ...options, signal: controller.signal });
   } catch (error) {
@@ -1318,6 +1320,10 @@ function createChat(given) {
     await asked;
     core.dispatch({ type: "stale" });
   }
+  async function patch(conversation_id, where, changes, name) {
+    const { body } = await request("PATCH", where, { body: changes });
+    event(name, { ...body, conversation_id });
+  }
   async function goes(id, name, where) {
     await request("DELETE", where);
     const version = (core.state().conversations[id]?.version ?? 0) + 1;
@@ -1373,14 +1379,8 @@ function createChat(given) {
     request,
     createConversation: (name, ids) => opens("/conversations/create", { group_name: name, participant_ids: ids, owner_id: options.userId }),
     openDirect: (other) => opens("/conversations/direct", { other_user_id: other }),
-    async updateConversation(id, changes) {
-      const { body } = await request("PATCH", path(id), { body: changes });
-      event("conversationUpdated", { ...body, conversation_id: id });
-    },
-    async updateSettings(id, settings) {
-      const { body } = await request("PATCH", path(id, "/settings"), { body: settings });
-      event("conversationSettings", { ...body, conversation_id: id });
-    },
+    updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
+    updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
     markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
     addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
     removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),

@@ -1,34 +1,16 @@
-"""The commands of `flask --app wsgi ...`."""
+"""`jobs`: what waits, fails or is dead, and what is done about it."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import NoReturn
 
 import click
-from flask import Flask, current_app
 
-from .errors import ChatError, StartupError
-from .storage import Job, Storage
+from ..storage import Job
+from .output import fail, lent_storage, plain, table
 
 #: Jobs that `jobs` lists at most.
 MAX_LISTED = 200
 #: Characters of an error in the table; `--json` has the whole.
 MAX_ERROR = 100
-
-
-def init_app(app: Flask) -> None:
-    """Add the commands to `app`."""
-    app.cli.add_command(migrate)
-    app.cli.add_command(jobs)
-
-
-@click.command
-def migrate() -> None:
-    """Bring the database's schema up to date."""
-    with _storage() as storage:
-        click.echo(storage.migrate())
 
 
 @click.group(invoke_without_command=True)
@@ -38,14 +20,13 @@ def jobs(context: click.Context, as_json: bool) -> None:
     """List the jobs that are dead, fail, wait after an error, are overdue or run."""
     if context.invoked_subcommand:
         return
-    with _storage() as storage:
-        storage.open()
+    with lent_storage() as storage:
         found = storage.list_jobs(MAX_LISTED)
     if as_json:
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     if found["jobs"]:
-        click.echo(_table([("ID", "STATE", "TIME", "JOB", "ATTEMPTS", "PROCESS", "ERROR"), *map(_row, found["jobs"])]))
+        click.echo(table([("ID", "STATE", "TIME", "JOB", "ATTEMPTS", "PROCESS", "ERROR"), *map(_row, found["jobs"])]))
     if len(found["jobs"]) == MAX_LISTED:
         click.echo(f"These are the first {MAX_LISTED}; there may be more.")
     click.echo(f"{len(found['jobs'])} listed; {found['waiting']} waiting in all.")
@@ -58,51 +39,30 @@ def retry(id: int | None, all_dead: bool) -> None:
     """Let a dead or waiting job run now, with all its attempts before it."""
     if (id is None) != all_dead:
         raise click.UsageError("Name one job by its ID, or all dead ones by --all-dead.")
-    with _storage() as storage:
-        storage.open()
+    with lent_storage() as storage:
         retried = storage.retry_dead_jobs() if id is None else [_found(id, storage.retry_job(id))]
     left = [_not_retried(job) for job in retried if job["state"] != "waiting"]
     if all_dead or not left:
         count = len(retried) - len(left)
         click.echo("1 job runs again." if count == 1 else f"{count} jobs run again.")
     if left:
-        _fail("\nchat: ".join(left))
+        fail("\nchat: ".join(left))
 
 
 @jobs.command
 @click.argument("id", type=click.IntRange(1, 2**63 - 1))
 def drop(id: int) -> None:
     """Delete a job for good, unless it is running. One that recurs comes back when a server starts."""
-    with _storage() as storage:
-        storage.open()
+    with lent_storage() as storage:
         job = _found(id, storage.drop_job(id))
     if job["state"] == "running":
-        _fail(f"Job {id} is running in {job['claimed_by']}: stop that process, or wait for its end.")
+        fail(f"Job {id} is running in {job['claimed_by']}: stop that process, or wait for its end.")
     click.echo(f"Job {id} ({job['kind']}, {job['state']}) is deleted.")
-
-
-@contextmanager
-def _storage() -> Iterator[Storage]:
-    """Lend the storage, and end the command with a sentence and code 1 when it fails."""
-    storage: Storage = current_app.extensions["storage"]
-    try:
-        yield storage
-    except StartupError as error:
-        _fail(str(error))
-    except ChatError as error:
-        _fail(error.detail)
-    finally:
-        storage.close()
-
-
-def _fail(sentence: str) -> NoReturn:
-    click.echo(f"chat: {sentence}", err=True)
-    sys.exit(1)
 
 
 def _found(id: int, job: Job | None) -> Job:
     if job is None:
-        _fail(f"There is no job {id}.")
+        fail(f"There is no job {id}.")
     return job
 
 
@@ -116,8 +76,6 @@ def _not_retried(job: Job) -> str:
 
 def _row(job: Job) -> tuple[str, ...]:
     attempts = f"{job['attempts']} of {job['max_attempts']}" if job["max_attempts"] else str(job["attempts"])
-    error = " ".join((job["last_error"] or "–").split())
-    error = "".join(each if each.isprintable() else "?" for each in error)  # it may hold what somebody else has sent
     return (
         str(job["id"]),
         job["state"],
@@ -125,11 +83,5 @@ def _row(job: Job) -> tuple[str, ...]:
         job["kind"],
         attempts,
         job["claimed_by"] or "–",
-        error if len(error) <= MAX_ERROR else error[: MAX_ERROR - 1] + "…",
+        plain(job["last_error"], MAX_ERROR),
     )
-
-
-def _table(rows: list[tuple[str, ...]]) -> str:
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) for row in rows)
-    return "\n".join(line.rstrip() for line in lines)

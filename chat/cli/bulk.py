@@ -1,0 +1,134 @@
+"""`export` and `import`: everything, as JSON lines."""
+
+import gzip
+import re
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, Any
+
+import click
+import orjson
+import psycopg
+
+from ..errors import StartupError
+from ..storage.bulk import count_rows, find_tables, read_rows, refuse_rows, write_rows
+from ..storage.migrations import migrations
+from .output import lent_storage
+from .stream import read_stream
+
+#: The version of the file's form; the first line says it, with the schema's.
+FORMAT = 1
+
+ROW = re.compile(rb'\{"table":"(\w+)","row":(\{.*\})\}\n')
+
+
+@click.command
+@click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
+def export(file: Path) -> None:
+    """Write everything to FILE, one JSON object a line; compressed when it ends in .gz.
+
+    It is one moment of the database, while servers go on. The files of messages are not in it.
+    """
+    unfinished = file.with_name(file.name + ".unfinished")
+    with _connection() as connection, connection.transaction():
+        connection.execute("set transaction isolation level repeatable read, read only")
+        tables = find_tables(connection)
+        total = count_rows(connection, tables)
+        with _open(unfinished, "wb", file.suffix) as out, _progress(total) as progress:
+            out.write(orjson.dumps({"format": FORMAT, "schema": migrations().version, "rows": total}) + b"\n")
+            for table in tables:
+                start = f'{{"table":"{table.name}","row":'.encode()
+                for row in read_rows(connection, table):
+                    out.write(start + row.encode() + b"}\n")
+                    progress(1)
+            out.write(orjson.dumps({"end": total}) + b"\n")
+    unfinished.rename(file)
+    click.echo(f"{total} rows are in {file}.", err=True)
+
+
+@click.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--resume", is_flag=True, help="Go on with an import of this file that was interrupted.")
+@click.option("--from", "source", type=click.Choice(["chat", "stream"]), default="chat", help="Whose file it is.")
+def import_(file: Path, resume: bool, source: str) -> None:
+    """Read everything from FILE, which `export` has written, into an empty database.
+
+    With `--from stream` FILE is one that Stream Chat imports: users, channels, members, messages, reactions.
+    """
+    with _connection() as connection:
+        tables = find_tables(connection)
+        if not resume:
+            refuse_rows(connection, tables)
+        with _open(file, "rb", file.suffix) as lines:
+            if source == "stream":
+                with read_stream(lines) as (rows, total, notes), _progress(total) as progress:
+                    write_rows(connection, tables, rows, progress)
+                for note in notes:
+                    click.echo(note, err=True)
+            else:
+                total = _header(lines)["rows"]
+                with _progress(total) as progress:
+                    write_rows(connection, tables, _rows(lines, total), progress)
+    click.echo(f"{total} rows are in the database.", err=True)
+
+
+@contextmanager
+def _connection() -> Iterator[psycopg.Connection]:
+    """Lend a connection to a database whose schema is this release's."""
+    with lent_storage(opened=False) as storage:
+        url = storage.direct_url()  # first: an API has none, and says what is needed
+        storage.open()
+        try:
+            with psycopg.connect(url, autocommit=True, options="-c timezone=UTC -c datestyle=ISO") as connection:
+                yield connection
+        except psycopg.Error as error:
+            text = " ".join(str(error.diag.message_primary or error).split()).rstrip(".")
+            raise StartupError(f"The database says: {text}.") from error
+        except OSError as error:
+            raise StartupError(f"The file cannot be used: {error.strerror or error}.") from error
+
+
+def _open(file: Path, mode: str, suffix: str) -> Any:
+    return gzip.open(file, mode, compresslevel=6) if suffix == ".gz" else file.open(mode)
+
+
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], Any]]:
+    """Show a bar on a terminal, nothing elsewhere."""
+    with click.progressbar(length=total, file=sys.stderr, show_pos=True, hidden=not sys.stderr.isatty()) as bar:
+        yield bar.update
+
+
+def _header(lines: IO[bytes]) -> dict[str, Any]:
+    """Read the first line. Raises `StartupError` when it is no export, or one of a newer release."""
+    try:
+        header = orjson.loads(lines.readline())
+        is_ours = header["format"] == FORMAT and isinstance(header["rows"], int)
+    except (orjson.JSONDecodeError, KeyError, TypeError):
+        is_ours = False
+    if not is_ours:
+        raise StartupError("This is no file that `export` has written.")
+    if header["schema"] > migrations().version:
+        raise StartupError(
+            f"The file was written by a newer release (schema {header['schema']}, here {migrations().version}): "
+            "upgrade the server before importing."
+        )
+    return dict(header)
+
+
+def _rows(lines: IO[bytes], total: int) -> Iterator[tuple[str, str]]:
+    """Yield the rows of an export. Raises `StartupError` when its end is missing."""
+    count = 0
+    for line in lines:
+        if line == b'{"end":%d}\n' % count and count == total:
+            return
+        found = ROW.fullmatch(line)  # not parsed: numbers of any length stay what they are
+        if not found:
+            break
+        count += 1
+        yield found[1].decode(), found[2].decode()
+    raise StartupError(
+        f"The file ends after {count} of {total} rows: it is not whole. What was read is in the database."
+    )
