@@ -49,13 +49,17 @@ class Person:
         return self.page.get_by_role("log", name="Messages")
 
     def message(self, text: str) -> Locator:
-        return self.messages.get_by_role("article").filter(
-            has=self.page.locator(".text, .gone").get_by_text(text, exact=True)
-        )
+        shown = self.page.locator(".text, .gone").get_by_text(text, exact=True)
+        return self.messages.get_by_role("article").filter(has=shown)
 
     def say(self, text: str) -> None:
         self.box.fill(text)
         self.page.get_by_role("main").get_by_role("button", name="Send", exact=True).click()
+
+    def attach_picture(self, name: str) -> None:
+        """Attach a picture, which is of this very page."""
+        file = {"name": name, "mimeType": "image/png", "buffer": self.page.screenshot()}
+        self.page.get_by_label("Attach files").set_input_files(file)  # type: ignore[arg-type]
 
     def does(self, message: str, action: str) -> None:
         """Press one of a message's buttons."""

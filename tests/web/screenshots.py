@@ -1,4 +1,7 @@
-"""Makes docs/images: a server with a small talk in it, photographed (`make screenshots`)."""
+"""Makes docs/images: a server with a small talk in it, photographed (`make screenshots`).
+
+The machine needs a font with coloured emoji (fonts-noto-color-emoji).
+"""
 
 import base64
 import json
@@ -30,8 +33,8 @@ PICTURE = """() => {
   draw.beginPath();
   draw.arc(640, 300, 52, 0, 7);
   draw.fill();
-  const hills = [["#4b4a6b", 380, 120, 190], ["#2c3350", 450, 90, 140], ["#171d30", 520, 60, 100]];
-  for (const [colour, base, height, step] of hills) {
+  const ridges = [["#4b4a6b", 380, 120, 190], ["#2c3350", 450, 90, 140], ["#171d30", 520, 60, 100]];
+  for (const [colour, base, height, step] of ridges) {
     draw.fillStyle = colour;
     draw.beginPath();
     draw.moveTo(0, 540);
@@ -72,8 +75,9 @@ def _photograph(browser: Browser, server: Server) -> None:
     ):
         person = Person(browser, server.url, **options).sign_in(ann)
         if not is_list:
-            person.open("Weekend hike")
+            person.row("Weekend hike").tap() if "phone" in name else person.open("Weekend hike")
             person.page.get_by_role("img", name="ridge.png").wait_for()
+        person.page.mouse.move(0, 0)
         person.page.wait_for_timeout(1500)
         if name == "web-light":
             person.message("Trains at 7:42 or 8:12. I vote for sleep.").get_by_role("button", name="2 replies").click()
@@ -90,21 +94,16 @@ def _seed(server: Server, api: Api, picture: bytes) -> tuple[dict[str, Any], lis
     ann, ben, cleo, dora, emil = api.users("Ann Marlow", "Ben Okafor", "Cleo Sands", "Dora Lind", "Emil Roth")
     body = {"owner_id": ann["id"], "participant_ids": [ben["id"], cleo["id"], dora["id"]], "group_name": "Weekend hike"}
     hike = api.request("POST", "/conversations/create", body)
-    api.request(
-        "PATCH", f"/conversations/{hike['id']}", {"user_id": ann["id"], "description": "Saturday, whatever the weather"}
-    )
-    for other, text in (
-        (emil, "The invoice is on its way"),
-        (dora, "See you at six?"),
-        (cleo, "Thanks, that saved my day ☀️"),
+    described = {"user_id": ann["id"], "description": "Saturday, whatever the weather"}
+    api.request("PATCH", f"/conversations/{hike['id']}", described)
+    for other, author, text in (
+        (emil, emil, "The invoice is on its way"),
+        (dora, dora, "See you at six?"),
+        (cleo, cleo, "Thanks, that saved my day ☀️"),
+        (ben, ann, "I'll bring the map."),
     ):
         direct = api.request("POST", "/conversations/direct", {"user_id": ann["id"], "other_user_id": other["id"]})
-        api.send(direct, other, text)
-    api.send(
-        api.request("POST", "/conversations/direct", {"user_id": ann["id"], "other_user_id": ben["id"]}),
-        ann,
-        "I'll bring the map.",
-    )
+        api.send(direct, author, text)
     say = _sayer(api, hike)
     say(ben, "Who is in for Saturday?")
     say(cleo, "Me! And I have a new tent to try.")

@@ -112,10 +112,7 @@ def test_a_pinned_message_is_found(two: tuple[Person, Person]) -> None:
 
 def test_a_picture_is_sent_and_shown(two: tuple[Person, Person]) -> None:
     ann, bob = two
-    picture = ann.page.screenshot()
-    ann.page.get_by_label("Attach files").set_input_files(
-        {"name": "us.png", "mimeType": "image/png", "buffer": picture}
-    )
+    ann.attach_picture("us.png")
     expect(ann.page.get_by_role("button", name="Remove us.png")).to_be_visible()
     ann.say("Look")
     shown = bob.page.get_by_role("img", name="us.png")

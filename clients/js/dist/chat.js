@@ -1320,6 +1320,10 @@ function createChat(given) {
     await asked;
     core.dispatch({ type: "stale" });
   }
+  async function patch(conversation_id, where, changes, name) {
+    const { body } = await request("PATCH", where, { body: changes });
+    event(name, { ...body, conversation_id });
+  }
   async function goes(id, name, where) {
     await request("DELETE", where);
     const version = (core.state().conversations[id]?.version ?? 0) + 1;
@@ -1375,14 +1379,8 @@ function createChat(given) {
     request,
     createConversation: (name, ids) => opens("/conversations/create", { group_name: name, participant_ids: ids, owner_id: options.userId }),
     openDirect: (other) => opens("/conversations/direct", { other_user_id: other }),
-    async updateConversation(id, changes) {
-      const { body } = await request("PATCH", path(id), { body: changes });
-      event("conversationUpdated", { ...body, conversation_id: id });
-    },
-    async updateSettings(id, settings) {
-      const { body } = await request("PATCH", path(id, "/settings"), { body: settings });
-      event("conversationSettings", { ...body, conversation_id: id });
-    },
+    updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
+    updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
     markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
     addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
     removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),

@@ -18,7 +18,7 @@ export const Message = memo(function Message(props) {
   if (thread_id && !inThread) return html`<${ThreadLine} ...${props} isOwn=${isOwn} />`;
   const classes = ["message", isOwn && "own", isFirst && "first", isActive && "active", isFlashed && "flashed"].filter(Boolean).join(" ");
   return html`
-    <li class=${classes} data-key=${key} data-id=${id} data-seq=${seq || undefined} onMouseEnter=${() => onActivate(key)}>
+    <li class=${classes} data-key=${key} data-id=${id} data-seq=${seq || undefined} onPointerEnter=${(event) => event.pointerType === "mouse" && onActivate(key)}>
       ${isGroup && !isOwn && (isFirst ? html`<${Avatar} id=${user_id} name=${users.username} address=${users.avatar_url} />` : html`<span class="avatar none"></span>`)}
       <article tabindex=${isTabStop ? 0 : -1} aria-label=${label(message, isOwn, names)} onFocus=${() => onActivate(key)} onClick=${() => onActivate(key)}>
         <div class="bubble">

@@ -9,7 +9,7 @@ export function Reactions({ message, names, me, onReact }) {
     <div class="reactions">
       ${message.reactions.map(
         (each) => html`<button key=${each.emoji} type="button" aria-pressed=${!!each.me} title=${who(each)}
-          aria-label=${`${each.emoji} ${each.count}: ${who(each)}`} onClick=${() => onReact(message, each.emoji, !each.me)}>${each.emoji} ${each.count}</button>`,
+          aria-label=${`${each.emoji} ${each.count}: ${who(each)}`} onClick=${() => onReact(message, each.emoji, !each.me)}><span class="emoji-text">${each.emoji}</span> ${each.count}</button>`,
       )}
     </div>
   `;
