@@ -90,6 +90,7 @@ class World:
             "chat_reactions",
             "chat_blocks",
             "chat_invites",
+            "chat_devices",
         )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)
         return self._sql(f"select {', '.join(digests)}")
@@ -150,6 +151,10 @@ CALLS: dict[str, Call] = {
         caller=lambda world: world.next_leaver(),
     ),
     "users.export_user": Call(names="user_id", is_own=True),
+    "devices.put_device": Call(lambda world: {"service": "expo"}, "user_id", is_own=True),
+    "devices.delete_device": Call(names="user_id", is_own=True),
+    "devices.list_devices": Call(names="user_id", is_own=True),
+    "devices.get_vapid_key": Call(is_public=True),
     "blocks.block_user": Call(names="user_id", user=lambda world: world.fay),
     "blocks.unblock_user": Call(names="user_id", user=lambda world: world.fay),
     "blocks.list_blocks": Call(lambda world: {"limit": 10}, "user_id"),
@@ -276,6 +281,7 @@ class Route(NamedTuple):
             "<id:attachment_id>": id or world.attachment,
             "<id:user_id>": self.call.user(world) if "<id:user_id>" in self.path else "",
             "<code>": id or world.invite,
+            "<token>": "ExponentPushToken[anns-phone]",
             "<emoji>": "👍",
             "<path:filename>": "index.html",
         }
