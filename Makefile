@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql client bench profile soak requirements audit dist dist-test lint-image clean
+.PHONY: run test lint format sql client bench profile soak fuzz requirements audit dist dist-test lint-image swagger-ui postman clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -44,6 +44,10 @@ profile: $(VENV)/bench
 soak: $(VENV)/tests
 	@SOAK=1 $(BIN)/python -m pytest -m soak $(ARGS)
 
+# Requests at random from the OpenAPI document, many more than in `make test`, and others every time.
+fuzz: $(VENV)/tests
+	@FUZZ=1 $(BIN)/python -m pytest -n auto tests/http/test_fuzz.py $(ARGS)
+
 # The *.txt are made from the *.in beside them: everything that gets installed, for every platform, with its hashes.
 # What is pinned already stays; `make requirements ARGS=--upgrade` takes the newest that the direct pins allow.
 COMPILE = UV_CUSTOM_COMPILE_COMMAND="make requirements" $(VENV)/tools/bin/uv pip compile --quiet --universal --python-version 3.11 \
@@ -67,6 +71,19 @@ dist: $(VENV)/tools/installed
 
 dist-test: dist $(VENV)/tests
 	@DIST=1 $(BIN)/python -m pytest -p no:xdist tests/deploy/test_wheel.py $(ARGS)
+
+# What /docs shows, taken over from npm: `make swagger-ui VERSION=5.36.0`.
+SWAGGER_UI := chat/web/vendor/swagger-ui
+swagger-ui: VERSION ?= $(shell cat $(SWAGGER_UI)/VERSION)
+swagger-ui:
+	@cd $(SWAGGER_UI) && npm pack --silent swagger-ui-dist@$(VERSION) >/dev/null && \
+		files="LICENSE NOTICE swagger-ui-bundle.js swagger-ui-bundle.js.LICENSE.txt swagger-ui.css" && \
+		tar -xzf swagger-ui-dist-$(VERSION).tgz --strip-components=1 $$(printf 'package/%s ' $$files) && \
+		rm swagger-ui-dist-$(VERSION).tgz && echo $(VERSION) >VERSION && sha256sum $$files >SHA256SUMS
+
+# The Postman collection from the OpenAPI document; a test says when it is stale.
+postman: $(VENV)/server
+	@$(BIN)/python clients/postman/build.py
 
 # The Dockerfile; compose.yaml and the rest of deploy/ are read by tests/deploy.
 lint-image: $(VENV)/tools/installed

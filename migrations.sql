@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions 933ae11078cc7869
+-- >>> functions efa4a0c9fe6cd219
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1615,8 +1615,8 @@ begin
     );
 end $$;
 
--- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?, custom?}`, the last
--- merged. What changes nothing takes no version.
+-- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?,
+-- retention_days?, custom?}`, the last merged. What changes nothing takes no version.
 create or replace function public.chat_update_conversation(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb, p_system_messages boolean
 ) returns json
@@ -1637,7 +1637,8 @@ begin
     end if;
     update public.conversations
     set name = v_new.name, description = v_new.description, avatar_url = v_new.avatar_url, visibility = v_new.visibility,
-        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen, custom = v_new.custom
+        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen,
+        retention_days = v_new.retention_days, custom = v_new.custom
     where id = p_conversation_id;
     v_new := public.chat_next_version(p_conversation_id, 0, false);
     v_shared := public.chat_shared_conversation_json(v_new);
@@ -1666,6 +1667,7 @@ as $$
         'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
         'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
         'slow_mode_seconds', p_conversation.slow_mode_seconds, 'frozen', p_conversation.frozen,
+        'retention_days', p_conversation.retention_days,
         'custom', p_conversation.custom,
         'member_count', coalesce(p_conversation.member_count, public.chat_count_members(p_conversation.id))
     )
@@ -6923,7 +6925,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '933ae11078cc7869', oldest_code = 1;
+update public.chat_schema set functions_hash = 'efa4a0c9fe6cd219', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

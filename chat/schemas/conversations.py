@@ -38,6 +38,7 @@ class ConversationSchema(Schema):
         "avatar_url": None,
         "slow_mode_seconds": 0,
         "frozen": False,
+        "retention_days": None,
         "custom": {},
         "member_count": 2,
         "participants": [
@@ -62,6 +63,11 @@ class ConversationSchema(Schema):
     description = fields.String(required=True, allow_none=True)
     avatar_url = fields.String(required=True, allow_none=True)
     slow_mode_seconds = Sequence(required=True, metadata={"description": "Between two messages of one member."})
+    retention_days = Sequence(
+        required=True,
+        allow_none=True,
+        metadata={"description": "After so many days messages are deleted; null: as long as the server keeps them."},
+    )
     frozen = fields.Boolean(required=True, metadata={"description": "Only the owner and the admins may write."})
     custom = fields.Dict(required=True, metadata={"description": "The app's own."})
     member_count = Sequence(required=True)
@@ -147,6 +153,9 @@ class UpdateConversationSchema(Schema):
     avatar_url = Url(allow_none=True)
     visibility = Choice(("private", "public"))
     history = Choice(("all", "since_joined"), metadata={"description": "What members see who come from now on."})
+    retention_days = Whole(
+        1, 36_500, allow_none=True, metadata={"description": "Days that messages are kept; null: what the server says."}
+    )
     slow_mode_seconds = Whole(
         0, 86_400, metadata={"description": "Seconds between two messages of one member; 0: no limit."}
     )

@@ -12,8 +12,8 @@ begin
     );
 end $$;
 
--- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?, custom?}`, the last
--- merged. What changes nothing takes no version.
+-- p_changes: `{name?, description?, avatar_url?, visibility?, history?, slow_mode_seconds?, frozen?,
+-- retention_days?, custom?}`, the last merged. What changes nothing takes no version.
 create or replace function public.chat_update_conversation(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb, p_system_messages boolean
 ) returns json
@@ -34,7 +34,8 @@ begin
     end if;
     update public.conversations
     set name = v_new.name, description = v_new.description, avatar_url = v_new.avatar_url, visibility = v_new.visibility,
-        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen, custom = v_new.custom
+        history = v_new.history, slow_mode_seconds = v_new.slow_mode_seconds, frozen = v_new.frozen,
+        retention_days = v_new.retention_days, custom = v_new.custom
     where id = p_conversation_id;
     v_new := public.chat_next_version(p_conversation_id, 0, false);
     v_shared := public.chat_shared_conversation_json(v_new);

@@ -11,6 +11,7 @@ as $$
         'type', p_conversation.type, 'visibility', p_conversation.visibility, 'history', p_conversation.history,
         'description', p_conversation.description, 'avatar_url', p_conversation.avatar_url,
         'slow_mode_seconds', p_conversation.slow_mode_seconds, 'frozen', p_conversation.frozen,
+        'retention_days', p_conversation.retention_days,
         'custom', p_conversation.custom,
         'member_count', coalesce(p_conversation.member_count, public.chat_count_members(p_conversation.id))
     )

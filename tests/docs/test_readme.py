@@ -19,6 +19,7 @@ from tests.support.server import Server
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+REFERENCE = (ROOT / "docs" / "reference.md").read_text()
 ADDRESS = "http://127.0.0.1:3000"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(ROOT.glob("docs/*.md")), *sorted(ROOT.glob("bench/*.md"))]
 
@@ -34,9 +35,9 @@ def node_modules(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return directory / "node_modules"
 
 
-def blocks(language: str, heading: str) -> list[str]:
-    """Return the fenced blocks of a language under a `## heading` of the README."""
-    section = README.split(f"\n## {heading}\n")[1].split("\n## ")[0]
+def blocks(language: str, heading: str, page: str = README) -> list[str]:
+    """Return the fenced blocks of a language under a `## heading` of a page."""
+    section = page.split(f"\n## {heading}\n")[1].split("\n## ")[0]
     return re.findall(rf"^```{language}\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
 
 
@@ -70,9 +71,10 @@ def env_line(field: Field) -> str:
 
 
 def rows(header: str) -> list[str]:
-    """Return the lines of the README's table with this header."""
-    table = README.split(f"\n{header}\n")[1].split("\n\n")[0]
-    return table.strip().splitlines()[1:]
+    """Return the lines of the reference's tables with this header."""
+    tables = [part.split("\n\n")[0] for part in f"{REFERENCE}\n\n".split(f"\n{header}\n")[1:]]
+    assert tables
+    return [row for table in tables for row in table.strip().splitlines()[1:]]
 
 
 def first_words(header: str) -> set[str]:
@@ -123,7 +125,7 @@ def listen(program: list[str], users: str, talk: str) -> tuple[list[str], list[s
 
 def test_the_session_with_a_token_works_in_token_mode(make_server: Callable[..., Server]) -> None:
     server = make_server(AUTH_MODE="token", JWT_SECRET="0123456789abcdef" * 2)
-    printed = bash(on(server, "".join(blocks("bash", "Identity"))))
+    printed = bash(on(server, "".join(blocks("bash", "Identity", REFERENCE))))
     assert '"username":"cleo"' in printed
     assert '"code"' not in printed
 
@@ -146,7 +148,7 @@ def test_copying_the_example_changes_nothing() -> None:
 
 def test_the_api_table_lists_exactly_the_routes(app: Flask) -> None:
     routes = {
-        f"{method} {re.sub('<id:[a-z_]+>', '{id}', str(rule))}"
+        f"{method} {re.sub('<id:[a-z_]+>', '{id}', str(rule)).replace('<', '{').replace('>', '}')}"
         for rule in app.url_map.iter_rules()
         if rule.endpoint != "static"
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}

@@ -139,7 +139,8 @@ def test_retention_deletes_messages_with_their_files(
     send(client, talk, ann, attachments=[uploaded(client, ann)["id"]])
     sql("update messages set created_at = created_at - interval '8 days'")
     kept = send(client, talk, ann, attachments=[uploaded(client, ann)["id"]]).json
-    for days, left in ((0, 5), (9, 5), (7, 1)):
+    for own, days, left in ((None, 0, 5), (10, 9, 5), (7, 0, 1)):
+        api.request("PATCH", f"/conversations/{talk['id']}", {"user_id": ann["id"], "retention_days": own})
         with make_app(retention_days=days).app_context():
             sweep_messages({})
         assert len(api.messages(talk)) == left

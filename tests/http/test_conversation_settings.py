@@ -34,6 +34,7 @@ def test_a_conversation_is_changed_once_for_each_version(api: Api, ann: Json, bo
         "history": "since_joined",
         "slow_mode_seconds": 10,
         "frozen": True,
+        "retention_days": 30,
         "custom": {"color": "red", "deep": {"a": 1}},
     }
     changed = api.change(talk, ann, **changes)
@@ -61,6 +62,7 @@ def test_a_conversation_is_changed_once_for_each_version(api: Api, ann: Json, bo
         {"history": None},
         {"slow_mode_seconds": -1},
         {"slow_mode_seconds": 86_401},
+        {"retention_days": 0},
         {"frozen": "yes"},
         {"frozen": 1},
         {"custom": {"x": "y" * 4096}},

@@ -1,4 +1,4 @@
-"""Policies: every route and client event declares one, and the codes, the documents and the README agree with it."""
+"""Policies: every route and client event declares one, and the codes, the documents and the reference agree with it."""
 
 import re
 from pathlib import Path
@@ -85,8 +85,8 @@ def test_what_is_announced_is_in_the_catalogue_and_the_rest_is_for_one_session(p
     assert of_members <= announced <= {event.name for event in EVENTS.values() if event.audience != "session"}
 
 
-def test_the_readme_lists_the_codes_with_their_status() -> None:
-    table = (ROOT / "README.md").read_text().split("\n| Code | Status | |\n")[1].split("\n\n")[0]
+def test_the_reference_lists_the_codes_with_their_status() -> None:
+    table = (ROOT / "docs" / "reference.md").read_text().split("\n| Code | Status | |\n")[1].split("\n\n")[0]
     listed: dict[str, Any] = {}
     for row in table.splitlines()[1:]:
         codes, status = row.split("|")[1:3]

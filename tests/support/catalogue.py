@@ -133,6 +133,10 @@ class Call(NamedTuple):
 CALLS: dict[str, Call] = {
     "static": Call(is_public=True),
     "pages.home": Call(is_public=True),
+    "pages.docs": Call(is_public=True),
+    "pages.events": Call(is_public=True),
+    "pages.document": Call(is_public=True),
+    "pages.llms": Call(is_public=True),
     "documents.openapi": Call(is_public=True),
     "documents.asyncapi": Call(is_public=True),
     "health.alive": Call(is_public=True),
@@ -284,6 +288,7 @@ class Route(NamedTuple):
             "<token>": "ExponentPushToken[anns-phone]",
             "<emoji>": "👍",
             "<path:filename>": "index.html",
+            "<name>": "clients",
         }
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:

@@ -924,6 +924,7 @@ var isStuck = (before, after) => gaps(before).some((id) => gaps(after).includes(
 
 // src/http.ts
 var TIMEOUT = 3e4;
+var UPLOAD_TIMEOUT = 6e5;
 var MOST_TRIES = 4;
 var LONGEST_WAIT = 30;
 function createRequest(core, connection) {
@@ -932,7 +933,9 @@ function createRequest(core, connection) {
   return async function request(method, path, { body, query, form } = {}) {
     let renewed = false;
     const inBody = isOpen && method !== "GET" && method !== "DELETE" && !form;
-    const target = url.replace(/\/$/, "") + path + queryText(isOpen && !inBody ? { user_id: userId, ...query } : query);
+    const inQuery = isOpen && !inBody && !form;
+    if (isOpen && form) form.set("user_id", userId);
+    const target = url.replace(/\/$/, "") + path + queryText(inQuery ? { user_id: userId, ...query } : query);
     for (let tries = 1; ; tries++) {
       const bearer = isOpen ? null : connection.token() ?? await connection.renew();
       const response = await answerTo(target, {
@@ -959,7 +962,7 @@ function createRequest(core, connection) {
 }
 async function answerTo(target, options) {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), TIMEOUT);
+  const timer = setTimeout(() => controller.abort(), options.body instanceof FormData ? UPLOAD_TIMEOUT : TIMEOUT);
   try {
     return await fetch(target, { ...options, signal: controller.signal });
   } catch (error) {

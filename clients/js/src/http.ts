@@ -5,6 +5,7 @@ import { ChatError, noAnswer } from "./errors.js";
 import type { Problem } from "./types.js";
 
 const TIMEOUT = 30_000;
+const UPLOAD_TIMEOUT = 600_000;
 const MOST_TRIES = 4;
 /** Longer than this nobody waits for an answer. */
 const LONGEST_WAIT = 30;
@@ -25,7 +26,9 @@ export function createRequest(core: Core, connection: Connection): Request {
   return async function request(method, path, { body, query, form } = {}) {
     let renewed = false;
     const inBody = isOpen && method !== "GET" && method !== "DELETE" && !form;
-    const target = url.replace(/\/$/, "") + path + queryText(isOpen && !inBody ? { user_id: userId, ...query } : query);
+    const inQuery = isOpen && !inBody && !form;
+    if (isOpen && form) form.set("user_id", userId!);
+    const target = url.replace(/\/$/, "") + path + queryText(inQuery ? { user_id: userId, ...query } : query);
     for (let tries = 1; ; tries++) {
       const bearer = isOpen ? null : (connection.token() ?? (await connection.renew()));
       const response = await answerTo(target, {
@@ -53,7 +56,7 @@ export function createRequest(core: Core, connection: Connection): Request {
 
 async function answerTo(target: string, options: RequestInit): Promise<Response> {
   const controller = new AbortController();
-  const timer = setTimeout(() => controller.abort(), TIMEOUT);
+  const timer = setTimeout(() => controller.abort(), options.body instanceof FormData ? UPLOAD_TIMEOUT : TIMEOUT);
   try {
     return await fetch(target, { ...options, signal: controller.signal });
   } catch (error) {
