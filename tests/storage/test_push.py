@@ -7,6 +7,7 @@ from typing import Any
 
 import orjson
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
 from chat.app import create_app
 from chat.auth import Caller
@@ -14,7 +15,7 @@ from chat.config import Config
 from chat.jobs import JOBS
 from chat.push import PushFailed, expo, fcm, make_note
 from chat.storage import Storage
-from tests.support.pushes import SUBJECT, VAPID_KEY, Browser, Google, Services, services
+from tests.support.pushes import SUBJECT, VAPID_KEY, Browser, Google, Services, decode, decrypt, services
 
 Json = dict[str, Any]
 Sql = Callable[..., list[Any]]
@@ -116,7 +117,7 @@ def test_a_subscription_that_is_gone_is_forgotten(
 
 @pytest.mark.parametrize("status", [400, 401, 403, 413])
 def test_what_is_refused_is_not_tried_again_and_the_device_stays(
-    make_world: Callable[..., World], stand_ins: Services, status: int, caplog: pytest.LogCaptureFixture
+    make_world: Callable[..., World], stand_ins: Services, status: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
     world = make_world(**WEB)
     browser = Browser(stand_ins)
@@ -125,7 +126,7 @@ def test_what_is_refused_is_not_tried_again_and_the_device_stays(
     world.send()
     world.run()
     assert (world.tokens(world.bob), world.jobs()) == ([browser.token], [])
-    assert "VapidPkHashMismatch" in caplog.text
+    assert "VapidPkHashMismatch" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("status", [429, 500, 503])
@@ -200,6 +201,17 @@ def test_a_large_group_is_pushed_to_page_by_page(
         world.run()
         runs += 1
     assert (runs, [len(browser.shown()) for browser in browsers]) == (4, [1, 1])  # three members, and an empty page
+
+
+def test_the_stand_in_reads_the_example_of_rfc_8291() -> None:
+    private = decode("q1dXpw3UpT5VOmu_cf_v6ih07Aems3njxI-JWgLcM94")
+    key = ec.derive_private_key(int.from_bytes(private, "big"), ec.SECP256R1())
+    body = (
+        "DGv6ra1nlYgDCS1FRnbzlwAAEABBBP4z9KsN6nGRTbVYI_c7VJSPQTBtkgcy27mlmlMoZIIgDll6e3vCYLocInmYWAmS6TlzAC8wEqKK6PBru3j"
+        "l7A_yl95bQpu6cVPTpK4Mqgkf1CXztLVBSt2Ks3oZwbuwXPXLWyouBWLVWGNWQexSgSxsj_Qulcy4a-fN"
+    )
+    plain = decrypt(key, decode("BTBZMqHH6r4Tts7J_aSIgg"), decode(body))
+    assert plain == b"When I grow up, I want to be a watermelon"
 
 
 # Expo

@@ -81,6 +81,22 @@ def services() -> Iterator[Services]:
         server.server_close()
 
 
+def decrypt(key: ec.EllipticCurvePrivateKey, auth: bytes, body: bytes) -> bytes:
+    """Return what a body holds for the browser with this key and secret."""
+    point = key.public_key().public_bytes(serialization.Encoding.X962, serialization.PublicFormat.UncompressedPoint)
+    # RFC 8188: salt, size of a record, length of the key's id, which is the sender's point; RFC 8291: the key
+    salt, size, length = body[:16], int.from_bytes(body[16:20], "big"), body[20]
+    sender, content = body[21 : 21 + length], body[21 + length :]
+    assert size >= len(content)
+    shared = key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender))
+    secret = HKDF(SHA256(), 32, auth, b"WebPush: info\0" + point + sender).derive(shared)
+    cipher = HKDF(SHA256(), 16, salt, b"Content-Encoding: aes128gcm\0").derive(secret)
+    nonce = HKDF(SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(secret)
+    plain = AESGCM(cipher).decrypt(nonce, content, None)
+    assert plain[-1] == 2
+    return plain[:-1]
+
+
 class Browser:
     """A browser with a subscription: it reads what is encrypted for it."""
 
@@ -114,18 +130,8 @@ class Browser:
         assert headers["content-encoding"] == "aes128gcm"
         assert int(headers["ttl"]) > 0
         assert len(body) <= 4096
-        # RFC 8188: salt, size of a record, length of the key's id, which is the sender's point; RFC 8291: the key
-        salt, size, length = body[:16], int.from_bytes(body[16:20], "big"), body[20]
-        sender, content = body[21 : 21 + length], body[21 + length :]
-        assert size >= len(content)
-        shared = self._key.exchange(ec.ECDH(), ec.EllipticCurvePublicKey.from_encoded_point(ec.SECP256R1(), sender))
-        info = b"WebPush: info\0" + self._point + sender
-        secret = HKDF(SHA256(), 32, self._auth, info).derive(shared)
-        key = HKDF(SHA256(), 16, salt, b"Content-Encoding: aes128gcm\0").derive(secret)
-        nonce = HKDF(SHA256(), 12, salt, b"Content-Encoding: nonce\0").derive(secret)
-        plain = AESGCM(key).decrypt(nonce, content, None)
-        assert plain[-1] == 2
-        shown: Json = json.loads(plain[:-1])
+        plain = decrypt(self._key, self._auth, body)
+        shown: Json = json.loads(plain)
         return shown
 
 
