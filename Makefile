@@ -2,7 +2,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: run test lint format sql client bench profile soak fuzz requirements audit dist dist-test lint-image swagger-ui postman clean
+.PHONY: run test lint format sql client web screenshots bench profile soak fuzz requirements audit dist dist-test lint-image swagger-ui postman clean
 
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
@@ -12,6 +12,7 @@ test: $(VENV)/tests
 
 lint: $(VENV)/tests
 	@$(BIN)/python sql/build.py --check
+	@$(BIN)/python clients/web/vendor.py --check
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
@@ -31,6 +32,17 @@ client: $(VENV)/tests clients/js/node_modules/.package-lock.json
 
 clients/js/node_modules/.package-lock.json: clients/js/package-lock.json
 	@cd clients/js && npm ci --silent && touch node_modules/.package-lock.json
+
+# chat/web/vendor: copies of the client library, Preact and htm. After `make client`, and after a new version of either.
+web: $(VENV)/tests clients/web/node_modules/.package-lock.json
+	@$(BIN)/python clients/web/vendor.py
+
+clients/web/node_modules/.package-lock.json: clients/web/package-lock.json
+	@cd clients/web && npm ci --silent && touch node_modules/.package-lock.json
+
+# docs/images: what the README shows of the web client, from a server with a small talk in it.
+screenshots: $(VENV)/tests
+	@$(BIN)/python -m tests.web.screenshots
 
 # make bench ARGS="--only rest,socket --seconds 5"; the table and the options are explained in bench/README.md.
 bench: $(VENV)/bench

@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions efa4a0c9fe6cd219
+-- >>> functions 387736a471f0f38f
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -3313,13 +3313,16 @@ create or replace function public.chat_history_start(p_conversation public.conve
 language sql immutable
 as $$ select case p_conversation.history when 'all' then 1 else p_conversation.last_seq + 1 end $$;
 
--- Make people members of a locked conversation, with everything read, and return it at its next version.
+-- Make people members of a locked conversation, with everything read, and return it at its next version. Raises 404
+-- user_not_found for one who was erased, perhaps while this waited for the conversation.
 create or replace function public.chat_insert_members(
     p_conversation public.conversations, p_user_ids uuid[], p_role text, p_history_from bigint
 ) returns public.conversations
 language plpgsql set search_path = ''
 as $$
 begin
+    perform from public.users where id = any (p_user_ids) order by id for share;  -- nobody is erased from now on
+    perform public.chat_require_users(p_user_ids);
     insert into public.user_conversation (
         conversation_id, user_id, role, joined_at, joined_version, history_from, last_read_seq, last_delivered_seq,
         read_system_count
@@ -3484,7 +3487,10 @@ begin
         select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
     ))
     for no key update;
-    if not found then
+    -- Asked again with the lock: a member may have been removed while this waited.
+    if not found or v_conversation.visibility <> 'public' and not exists (
+        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+    ) then
         raise exception using errcode = 'PT404', message = 'conversation_not_found';
     end if;
     return public.chat_enter_conversation(v_conversation, v_user, p_system_messages);
@@ -5535,6 +5541,9 @@ declare
     v_code text;
     v_hint text;
 begin
+    -- The conversation first, as deleting it does.
+    perform from public.conversations
+    where id = (select conversation_id from public.chat_scheduled where id = p_scheduled_id) for no key update;
     select * into v_scheduled from public.chat_scheduled
     where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
     if not found then
@@ -5791,7 +5800,9 @@ begin
             'status', case c.code when 'token_invalid' then 401 when 'blocked' then 403 else 404 end, 'code', c.code,
             'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
         )
-        when (c.repeated).id is not null then public.chat_repeated_send_json(c.repeated, c.author, c.conversation)
+        when (c.repeated).id is not null then public.chat_repeated_send_json(
+            c.repeated, c.author, c.conversation, public.chat_get_member(c.conversation_id, c.user_id)
+        )
         else public.chat_change_json(
             true, (c.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, c.conversation, null)
         )
@@ -5821,7 +5832,9 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(
+                v_message, v_author, v_conversation, public.chat_get_member(p_conversation_id, p_user_id)
+            ));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
@@ -5948,7 +5961,11 @@ as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author, p_member),
         json_build_object(
-            'thread', case when p_message.thread_id is not null then public.chat_thread_json(p_message.thread_id) end,
+            'thread', case
+                when p_message.thread_id is not null
+                     and coalesce(public.chat_root_seq(p_message) >= p_member.history_from, true)
+                then public.chat_thread_json(p_message.thread_id)
+            end,
             'conversations', json_build_object(
                 'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
                 'created_at', public.chat_time(p_conversation.created_at),
@@ -5958,14 +5975,21 @@ as $$
     )
 $$;
 
+-- What a repeated send gets. A message of before the sender left and was added again shows nothing else of that time, and
+-- nobody hears of it again; nor of a deleted one.
 create or replace function public.chat_repeated_send_json(
-    p_message public.messages, p_author public.users, p_conversation public.conversations
+    p_message public.messages, p_author public.users, p_conversation public.conversations,
+    p_member public.user_conversation
 ) returns json
 language sql stable
 as $$
     select public.chat_change_json(
-        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
-        public.chat_sent_message_json(p_message, p_author, p_conversation, null)
+        p_message.created_at > clock_timestamp() - interval '1 minute' and p_message.deleted_at is null
+        and p_message.seq >= p_member.history_from,
+        p_conversation.audience_version,
+        public.chat_sent_message_json(
+            p_message, p_author, p_conversation, case when p_message.seq < p_member.history_from then p_member end
+        )
     )
 $$;
 
@@ -6925,7 +6949,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'efa4a0c9fe6cd219', oldest_code = 1;
+update public.chat_schema set functions_hash = '387736a471f0f38f', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

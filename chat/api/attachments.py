@@ -119,7 +119,11 @@ def _range(key: str, size: int) -> tuple[int, int] | None:
 def _disposition(type: str, name: str) -> str:
     """Return the header that says how a file is shown and what it is called (RFC 6266, RFC 8187)."""
     way = "inline" if type in INLINE else "attachment"
-    safe = "".join("_" if unicodedata.category(each) in ("Cc", "Cf") or each in '/\\"' else each for each in name)
-    ascii = unicodedata.normalize("NFKD", safe).encode("ascii", "ignore").decode() or "file"
+    safe = _harmless(name)
+    ascii = _harmless(unicodedata.normalize("NFKD", safe)).encode("ascii", "ignore").decode() or "file"  # ＂ becomes "
     header = f'{way}; filename="{ascii}"'
     return header if ascii == safe else f"{header}; filename*=UTF-8''{quote(safe, safe='')}"
+
+
+def _harmless(name: str) -> str:
+    return "".join("_" if unicodedata.category(each) in ("Cc", "Cf") or each in '/\\"' else each for each in name)

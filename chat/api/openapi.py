@@ -8,7 +8,7 @@ from flask import Flask
 from werkzeug.routing import Rule
 
 from .. import __version__
-from ..errors import CODES, by_status
+from ..error_codes import CODES, by_status
 from ..policy import Policy, policy_of
 from ..schemas.base import CONVERSATION_ID, Schema
 from ..schemas.errors import ProblemSchema

@@ -4,8 +4,10 @@ import re
 from functools import cache
 from pathlib import Path
 
-from flask import Response, current_app
+from flask import Response, current_app, request
 
+from ..auth.caller import anyone_may_sign_up
+from ..auth.tokens import tokens
 from ..errors import ChatError
 from ..files import shipped
 from ..policy import budget, public, raises
@@ -17,14 +19,24 @@ blueprint = Blueprint("pages", __name__, description="Pages for people.")
 FILE_HEADERS = ("ETag", "Accept-Ranges", "Content-Disposition")
 MARKDOWN = "text/markdown"
 
+#: What Swagger UI needs besides: styles in its elements, pictures in its style sheet.
+DOCS_POLICY = (
+    "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'none'"
+)
+
 
 @blueprint.get("/")
-@blueprint.response(200, {"type": "string"}, content_type="text/html", headers=FILE_HEADERS)
+@blueprint.response(200, {"type": "string"}, content_type="text/html", headers=("ETag",))
 @public()
 @budget(None)
 def home() -> Response:
-    """Show the front page."""
-    return current_app.send_static_file("index.html")
+    """Show the web client."""
+    response = Response(_page(str(current_app.static_folder), _sign_in()), mimetype="text/html")
+    response.headers["Cache-Control"] = "no-cache"
+    response.add_etag()
+    response.make_conditional(request)
+    return response
 
 
 @blueprint.get("/docs")
@@ -33,7 +45,9 @@ def home() -> Response:
 @budget(None)
 def docs() -> Response:
     """Show the HTTP API, with forms that call it."""
-    return current_app.send_static_file("docs/index.html")
+    response = current_app.send_static_file("docs/index.html")
+    response.headers["Content-Security-Policy"] = DOCS_POLICY
+    return response
 
 
 @blueprint.get("/docs/events")
@@ -98,3 +112,16 @@ def index() -> str:
         "",
     ]  # fmt: skip
     return "\n".join(lines)
+
+
+def _sign_in() -> str:
+    """Return how one signs in here: `open` (by a name), `own` (a name, for which there is a token), `token`."""
+    if current_app.config["CHAT"].auth_mode == "open":
+        return "open"
+    return "own" if tokens.signs and anyone_may_sign_up() else "token"
+
+
+@cache
+def _page(directory: str, sign_in: str) -> str:
+    # An attribute, since the Content-Security-Policy lets no script run that is not a file.
+    return (Path(directory) / "index.html").read_text().replace('data-sign-in=""', f'data-sign-in="{sign_in}"')

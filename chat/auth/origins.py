@@ -12,7 +12,8 @@ from ipaddress import IPv6Address, ip_address
 from typing import Any
 
 from ..config import Config
-from ..errors import CODES, ChatError
+from ..error_codes import CODES
+from ..errors import ChatError
 
 #: Where a refused request carries its `ChatError` to the application's hooks.
 REFUSAL = "chat.refusal"

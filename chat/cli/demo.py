@@ -107,7 +107,7 @@ def _say(storage: Storage, callers: dict[str, Caller], conversation: str, said: 
 
 def _ages(count: int, days: int) -> dict[str, float]:
     """Return how many seconds ago each was sent: bursts of some minutes, spread over the days, up to now."""
-    pauses = cycle((90.0, 35.0, 420.0, days * DAY / count * 2.2))
+    pauses = cycle((90.0, 420.0, days * DAY / count * 3))
     gaps = [next(pauses) for _ in range(count - 1)]
     scale = min(1.0, days * DAY / sum(gaps))
     ages = [60.0]

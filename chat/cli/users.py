@@ -6,6 +6,8 @@ from typing import Any
 import click
 from flask import current_app
 
+from ..actions.export import export as write_export
+from ..auth import Caller
 from ..auth.tokens import Tokens
 from ..schemas.fields import parse_id
 from ..storage import Storage
@@ -52,6 +54,36 @@ def show(user: str, as_json: bool) -> None:
     with lent_storage() as storage:
         found = find_user(storage, user)
     click.echo(json.dumps(found, indent=2, ensure_ascii=False) if as_json else details(found))
+
+
+@users.command
+@click.argument("user")
+@click.argument("file", type=click.File("wb"), default="-")
+def export(user: str, file: Any) -> None:
+    """Write everything that is stored of a USER to FILE (or standard output), one JSON object a line."""
+    with lent_storage() as storage:
+        id = find_user(storage, user)["id"]
+        for piece in write_export(Caller(id), id):
+            file.write(piece.encode())
+
+
+@users.command
+@click.argument("user")
+@click.option("--keep-messages", is_flag=True, help="Leave the messages, under the name “Deleted user”.")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+def erase(user: str, keep_messages: bool, yes: bool) -> None:
+    """Erase a USER for good: profile, tokens, memberships, messages.
+
+    The profile and the tokens go at once, the rest by a job, which a running server does.
+    """
+    with lent_storage() as storage:
+        found = find_user(storage, user)
+        if found["erased_at"]:
+            fail("That user was erased.")
+        if not yes:
+            click.confirm(f"Erase {plain(found['username'], MAX_NAME)} ({found['id']}) for good?", abort=True, err=True)
+        storage.erase_user(Caller(found["id"]), found["id"], keep_messages)
+    click.echo(f"{plain(found['username'], MAX_NAME)} is erased; a running server erases what is left.")
 
 
 @click.command

@@ -4,7 +4,8 @@ from marshmallow import fields
 
 from .base import ANN_ID, BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
 from .choices import NOTIFICATIONS, Choice, Flag
-from .fields import Before, Custom, Id, Items, Sequence, Text, Url, Whole
+from .custom import Custom
+from .fields import Before, Id, Items, Sequence, Text, Url, Whole
 from .messages import MessageSchema
 from .users import UserSchema
 

@@ -5,7 +5,8 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from .base import ANN_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
-from .fields import LONGEST_MESSAGE, Custom, Id, Items, Sequence, Text, Whole
+from .custom import Custom
+from .fields import LONGEST_MESSAGE, Id, Items, Sequence, Text, Whole
 from .messages import MessageSchema, ThreadSchema
 
 

@@ -6,14 +6,10 @@ from typing import Any
 from urllib.parse import urlsplit
 from uuid import UUID
 
-import orjson
 from marshmallow import ValidationError, fields
 from marshmallow.validate import Range
 
 from ..errors import MAX_FIELD_ERRORS
-
-#: Bytes of an app's own data on one thing, as UTF-8 JSON.
-MAX_CUSTOM_BYTES = 4096
 
 #: Characters of a message.
 LONGEST_MESSAGE = 10_000
@@ -34,7 +30,7 @@ class Id(fields.String):
     default_error_messages = {"invalid_id": "Not a valid UUID."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**_described(kwargs, format="uuid"))
+        super().__init__(**described(kwargs, format="uuid"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         parsed = parse_id(value)
@@ -74,7 +70,7 @@ class Text(AnyText):
     }
 
     def __init__(self, *, longest: int, trim: bool = False, **kwargs: Any) -> None:
-        super().__init__(**_described(kwargs, minLength=1, maxLength=longest))
+        super().__init__(**described(kwargs, minLength=1, maxLength=longest))
         self.longest = longest
         self.trim = trim
 
@@ -96,7 +92,7 @@ class Url(Text):
     default_error_messages = {"invalid_url": "Not an address that starts with http:// or https://."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(longest=2048, **_described(kwargs, format="uri"))
+        super().__init__(longest=2048, **described(kwargs, format="uri"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         text = super()._deserialize(value, attr, data, **kwargs)
@@ -121,7 +117,7 @@ class Time(fields.Field[str]):
     default_error_messages = {"invalid_time": "Not a valid ISO 8601 time."}
 
     def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**_described(kwargs, type="string", format="date-time"))
+        super().__init__(**described(kwargs, type="string", format="date-time"))
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> str:
         try:
@@ -154,8 +150,8 @@ class Before(fields.String):
     """The opaque cursor of a list."""
 
     def __init__(self, **kwargs: Any) -> None:
-        described = "The cursor of the next page, from the `Link` header of this one."
-        super().__init__(**_described(kwargs, description=described))
+        says = "The cursor of the next page, from the `Link` header of this one."
+        super().__init__(**described(kwargs, description=says))
 
 
 class Items(fields.List):
@@ -164,7 +160,7 @@ class Items(fields.List):
     default_error_messages = {"too_long": "Longer than {longest} items."}
 
     def __init__(self, item: fields.Field[Any], *, longest: int, **kwargs: Any) -> None:
-        super().__init__(item, **_described(kwargs, maxItems=longest))
+        super().__init__(item, **described(kwargs, maxItems=longest))
         self.longest = longest
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> list[Any]:
@@ -191,7 +187,7 @@ class Mapping(fields.Dict):
     default_error_messages = {"too_long": "More than {longest} keys."}
 
     def __init__(self, *, keys: fields.Field[Any], values: fields.Field[Any], longest: int, **kwargs: Any) -> None:
-        super().__init__(keys, values, **_described(kwargs, maxProperties=longest))
+        super().__init__(keys, values, **described(kwargs, maxProperties=longest))
         self.keys, self.values, self.longest = keys, values, longest
 
     def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
@@ -212,32 +208,6 @@ class Mapping(fields.Dict):
         return entries
 
 
-class Custom(fields.Field[dict[str, Any]]):
-    """A JSON object of the app's own, up to 4 KiB as UTF-8 JSON."""
-
-    default_error_messages = {
-        "invalid": "Not a valid mapping type.",
-        "too_large": "Larger than 4 KiB as JSON.",
-        "not_storable": "Must be JSON without U+0000 and halves of surrogate pairs.",
-    }
-
-    def __init__(self, **kwargs: Any) -> None:
-        super().__init__(**_described(kwargs, type="object", description="The app's own data, up to 4 KiB."))
-
-    def _deserialize(self, value: Any, attr: str | None, data: Any, **kwargs: Any) -> Any:
-        if not isinstance(value, dict):
-            raise self.make_error("invalid")
-        try:
-            text = orjson.dumps(value)
-        except (TypeError, ValueError):  # half of a surrogate pair, a number beyond 64 bits, nested too deep
-            raise self.make_error("not_storable") from None
-        if b"\\u0000" in text:
-            raise self.make_error("not_storable")
-        if len(text) > MAX_CUSTOM_BYTES:
-            raise self.make_error("too_large")
-        return value
-
-
-def _described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
+def described(kwargs: dict[str, Any], **facts: Any) -> dict[str, Any]:
     """Return a field's arguments with `facts` added to what the OpenAPI document says of it."""
     return kwargs | {"metadata": {**facts, **kwargs.get("metadata", {})}}

@@ -7,7 +7,8 @@ import marshmallow
 from apispec.ext.marshmallow import MarshmallowPlugin
 from apispec.ext.marshmallow.openapi import OpenAPIConverter
 
-from ..errors import CODES, ChatError, problem
+from ..error_codes import CODES
+from ..errors import ChatError, problem
 from .errors import ProblemSchema
 
 #: The version of OpenAPI whose schemas are JSON Schema, as AsyncAPI's are.

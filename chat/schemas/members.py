@@ -7,7 +7,8 @@ from marshmallow import fields
 from .base import BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
 from .choices import NOTIFICATIONS, Choice, Flag
 from .conversations import ParticipantSchema
-from .fields import Before, Custom, Id, Items, Sequence, Time, Whole
+from .custom import Custom
+from .fields import Before, Id, Items, Sequence, Time, Whole
 
 
 class HistoryFrom(Whole):

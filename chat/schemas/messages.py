@@ -7,7 +7,8 @@ from marshmallow import ValidationError, fields, pre_load, validates_schema
 
 from .attachments import AttachmentSchema
 from .base import ANN_ID, BOB_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
-from .fields import LONGEST_MESSAGE, Custom, Id, Items, Sequence, Text, Time, Whole
+from .custom import Custom
+from .fields import LONGEST_MESSAGE, Id, Items, Sequence, Text, Time, Whole
 from .scheduled import ScheduledSchema
 from .users import AuthorSchema
 

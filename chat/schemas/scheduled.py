@@ -3,7 +3,8 @@
 from marshmallow import fields
 
 from .base import ANN_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, SCHEDULED_ID, SEND_AT, Schema
-from .fields import LONGEST_MESSAGE, Custom, Id, Items, Text, Time
+from .custom import Custom
+from .fields import LONGEST_MESSAGE, Id, Items, Text, Time
 
 
 class ScheduledSchema(Schema):

@@ -4,7 +4,8 @@ from marshmallow import fields
 
 from .base import ANN_ID, CREATED_AT, Schema
 from .choices import NOTIFICATIONS, Choice, Flag
-from .fields import AnyText, Custom, Id, Text, Url, Whole
+from .custom import Custom
+from .fields import AnyText, Id, Text, Url, Whole
 
 
 class UserSchema(Schema):

@@ -7,7 +7,7 @@ from apispec import APISpec
 
 from .. import __version__
 from ..config import Config
-from ..errors import by_status
+from ..error_codes import by_status
 from ..policy import policy_of
 from ..realtime.events import EVENTS, Event
 from ..schemas.base import Schema

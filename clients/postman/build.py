@@ -21,10 +21,12 @@ METHODS = ("get", "put", "post", "delete", "patch")
 #: The variables of a run; `base_url` is the environment's.
 VARIABLES = sorted({name for steps in FOLDERS.values() for step in steps for name in step.saves} | {"tomorrow"})
 
-DESCRIPTION = """Every request of the server, in an order in which each finds what it needs: run the collection from the top.
-
-Set `base_url` in the environment. People sign up in the first folder; their ids and tokens go into variables, as do the \
-ids of what is made. Where the server signs no tokens, in open mode, requests say who acts by `user_id` alone."""
+DESCRIPTION = (
+    "Every request of the server, in an order in which each finds what it needs: run the collection from the top.\n\n"
+    "Set `base_url` in the environment. People sign up in the first folder; their ids and tokens go into variables, as "
+    "do the ids of what is made. Where the server signs no tokens, in open mode, requests say who acts by `user_id` "
+    "alone."
+)
 
 BEFORE = [
     "pm.collectionVariables.set('tomorrow', new Date(Date.now() + 24 * 3600 * 1000).toISOString());",

@@ -5,13 +5,16 @@ create or replace function public.chat_history_start(p_conversation public.conve
 language sql immutable
 as $$ select case p_conversation.history when 'all' then 1 else p_conversation.last_seq + 1 end $$;
 
--- Make people members of a locked conversation, with everything read, and return it at its next version.
+-- Make people members of a locked conversation, with everything read, and return it at its next version. Raises 404
+-- user_not_found for one who was erased, perhaps while this waited for the conversation.
 create or replace function public.chat_insert_members(
     p_conversation public.conversations, p_user_ids uuid[], p_role text, p_history_from bigint
 ) returns public.conversations
 language plpgsql set search_path = ''
 as $$
 begin
+    perform from public.users where id = any (p_user_ids) order by id for share;  -- nobody is erased from now on
+    perform public.chat_require_users(p_user_ids);
     insert into public.user_conversation (
         conversation_id, user_id, role, joined_at, joined_version, history_from, last_read_seq, last_delivered_seq,
         read_system_count
@@ -176,7 +179,10 @@ begin
         select from public.user_conversation as m where m.conversation_id = c.id and m.user_id = p_user_id
     ))
     for no key update;
-    if not found then
+    -- Asked again with the lock: a member may have been removed while this waited.
+    if not found or v_conversation.visibility <> 'public' and not exists (
+        select from public.user_conversation where conversation_id = p_conversation_id and user_id = p_user_id
+    ) then
         raise exception using errcode = 'PT404', message = 'conversation_not_found';
     end if;
     return public.chat_enter_conversation(v_conversation, v_user, p_system_messages);

@@ -183,6 +183,9 @@ declare
     v_code text;
     v_hint text;
 begin
+    -- The conversation first, as deleting it does.
+    perform from public.conversations
+    where id = (select conversation_id from public.chat_scheduled where id = p_scheduled_id) for no key update;
     select * into v_scheduled from public.chat_scheduled
     where id = p_scheduled_id and send_at = p_send_at and failed is null for update;
     if not found then

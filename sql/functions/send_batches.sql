@@ -85,7 +85,9 @@ begin
             'status', case c.code when 'token_invalid' then 401 when 'blocked' then 403 else 404 end, 'code', c.code,
             'detail', case c.code when 'token_invalid' then 'The token has been revoked.' end
         )
-        when (c.repeated).id is not null then public.chat_repeated_send_json(c.repeated, c.author, c.conversation)
+        when (c.repeated).id is not null then public.chat_repeated_send_json(
+            c.repeated, c.author, c.conversation, public.chat_get_member(c.conversation_id, c.user_id)
+        )
         else public.chat_change_json(
             true, (c.conversation).audience_version, public.chat_sent_message_json(s.message, c.author, c.conversation, null)
         )

@@ -16,7 +16,9 @@ begin
         select * into v_message from public.messages
         where conversation_id = p_conversation_id and user_id = p_user_id and client_id = p_draft ->> 'client_id';
         if found then
-            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(v_message, v_author, v_conversation));
+            return public.chat_tell_sender(p_draft, public.chat_repeated_send_json(
+                v_message, v_author, v_conversation, public.chat_get_member(p_conversation_id, p_user_id)
+            ));
         end if;
     end if;
     perform public.chat_check_send(v_conversation, p_user_id);
@@ -143,7 +145,11 @@ as $$
     select public.chat_merge(
         public.chat_message_json(p_message, p_author, p_member),
         json_build_object(
-            'thread', case when p_message.thread_id is not null then public.chat_thread_json(p_message.thread_id) end,
+            'thread', case
+                when p_message.thread_id is not null
+                     and coalesce(public.chat_root_seq(p_message) >= p_member.history_from, true)
+                then public.chat_thread_json(p_message.thread_id)
+            end,
             'conversations', json_build_object(
                 'id', p_conversation.id, 'name', p_conversation.name, 'owner_user_id', p_conversation.owner_user_id,
                 'created_at', public.chat_time(p_conversation.created_at),
@@ -153,14 +159,21 @@ as $$
     )
 $$;
 
+-- What a repeated send gets. A message of before the sender left and was added again shows nothing else of that time, and
+-- nobody hears of it again; nor of a deleted one.
 create or replace function public.chat_repeated_send_json(
-    p_message public.messages, p_author public.users, p_conversation public.conversations
+    p_message public.messages, p_author public.users, p_conversation public.conversations,
+    p_member public.user_conversation
 ) returns json
 language sql stable
 as $$
     select public.chat_change_json(
-        p_message.created_at > clock_timestamp() - interval '1 minute', p_conversation.audience_version,
-        public.chat_sent_message_json(p_message, p_author, p_conversation, null)
+        p_message.created_at > clock_timestamp() - interval '1 minute' and p_message.deleted_at is null
+        and p_message.seq >= p_member.history_from,
+        p_conversation.audience_version,
+        public.chat_sent_message_json(
+            p_message, p_author, p_conversation, case when p_message.seq < p_member.history_from then p_member end
+        )
     )
 $$;
 

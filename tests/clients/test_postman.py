@@ -37,6 +37,13 @@ def test_it_runs_from_the_top(make_server: Callable[..., Server], mode: str) -> 
     install(DIRECTORY)
     server = make_server(**(TOKEN_MODE if mode == "token" else {"JWT_SECRET": TOKEN_MODE["JWT_SECRET"]}))
     newman = [DIRECTORY / "node_modules/.bin/newman", "run", "chat.postman_collection.json", "--working-dir", "."]
-    options = ["--environment", "chat.postman_environment.json", "--env-var", f"base_url={server.url}", "--no-color"]
+    options = [
+        "--environment",
+        "chat.postman_environment.json",
+        "--env-var",
+        f"base_url={server.url}",
+        "--color",
+        "off",
+    ]
     ran = subprocess.run([*newman, *options], cwd=DIRECTORY, capture_output=True, text=True, timeout=100, check=False)
-    assert ran.returncode == 0, ran.stdout[-6000:]
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr

@@ -14,7 +14,8 @@ LAYERS = [
     {"wsgi", "__main__"},
     {"server"},
     {"app"},
-    {"cli", "jobs"},
+    {"cli"},
+    {"jobs"},
     {"api", "sockets"},
     {"actions"},
     {"realtime", "push"},
@@ -25,6 +26,7 @@ LAYERS = [
     {"config_checks", "config_listeners"},
     {"config_fields"},
     {"errors", "policy", "files", "patch"},
+    {"error_codes"},
     {"__init__"},
 ]
 

@@ -12,7 +12,7 @@ import pytest
 from flask import Flask
 
 from chat.config import RATE_LIMITS, Config
-from chat.errors import CODES
+from chat.error_codes import CODES
 from chat.realtime.events import EVENTS
 from chat.sockets.namespace import ChatNamespace
 from tests.support.server import Server

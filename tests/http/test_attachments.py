@@ -158,7 +158,7 @@ def test_odd_names(client: FlaskClient, ann: User, sent: str, name: str, header:
     assert read(client, ann, attachment["url"]).headers["Content-Disposition"] == f"attachment; {header}"
 
 
-@pytest.mark.parametrize("name", ['a"; filename="b', "a\r\nSet-Cookie: x=1", "a\\b/c", "\u202e", "😀"])
+@pytest.mark.parametrize("name", ['a"; filename="b', "a\r\nSet-Cookie: x=1", "a\\b/c", "\u202e", "😀", "a＂＼／℀.txt"])
 def test_a_given_name_stays_and_never_breaks_a_header(client: FlaskClient, ann: User, name: str) -> None:
     attachment = upload(client, ann, b"x", name=name).json
     assert attachment["name"] == name

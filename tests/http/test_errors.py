@@ -8,7 +8,8 @@ from flask import Flask
 from flask.testing import FlaskClient
 from werkzeug.routing import Map
 
-from chat.errors import CODES, ChatError, flatten
+from chat.error_codes import CODES
+from chat.errors import ChatError, flatten
 from tests.support.answers import PROBLEM_FIELDS, problem
 from tests.support.client import Api
 

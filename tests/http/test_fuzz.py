@@ -92,10 +92,8 @@ def served(cluster: str) -> Iterator[tuple[Flask, Callable[..., list[Any]]]]:
 @pytest.mark.parametrize("label", labels())
 def test_requests_at_random(label: str, served: tuple[Flask, Callable[..., list[Any]]]) -> None:
     app, sql = served
-    schema = document()
-    schema.app = app
     method, path = label.split(" ")
-    operation = schema[path][method]
+    operation = document()[path][method]
     world = World(app.test_client(), sql)
     modes = [operation.as_strategy(generation_mode=mode) for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)]
 
@@ -111,7 +109,7 @@ def test_requests_at_random(label: str, served: tuple[Flask, Callable[..., list[
     def run(case: Case, is_real: bool) -> None:
         if is_real:
             name_what_is_there(case, world)
-        case.call_and_validate(checks=CHECKS)
+        case.call_and_validate(checks=CHECKS, app=app)
 
     run()
 

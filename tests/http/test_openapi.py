@@ -12,7 +12,7 @@ from openapi_spec_validator import validate
 
 from chat.api.answers import HEADERS
 from chat.api.openapi import arguments_of, error_codes, response_schema
-from chat.errors import CODES, by_status
+from chat.error_codes import CODES, by_status
 from chat.policy import policy_of
 from chat.schemas.base import Schema
 from tests.support.catalogue import ROUTES, World

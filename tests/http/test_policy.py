@@ -8,7 +8,7 @@ import pytest
 from flask import Flask
 
 from chat.api import openapi
-from chat.errors import CODES
+from chat.error_codes import CODES
 from chat.policy import UNDECLARED, Policy, policy_of
 from chat.realtime.events import EVENTS
 from chat.sockets import receives

@@ -9,7 +9,7 @@ import pytest
 from flask import Flask
 from flask.testing import FlaskClient
 
-from chat.errors import CODES
+from chat.error_codes import CODES
 from chat.policy import policy_of
 from chat.realtime.events import EVENTS
 from chat.sockets import receives

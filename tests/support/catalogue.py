@@ -23,7 +23,8 @@ from chat.app import create_app
 from chat.config import Config
 from chat.schemas.attachments import File
 from chat.schemas.choices import Choice, Flag
-from chat.schemas.fields import AnyText, Before, Custom, Id, Items, Mapping, Text, Time, Url, Whole
+from chat.schemas.custom import Custom
+from chat.schemas.fields import AnyText, Before, Id, Items, Mapping, Text, Time, Url, Whole
 from chat.schemas.members import HistoryFrom
 from chat.schemas.reactions import Emoji
 from tests.support.identity import bearer

@@ -6,6 +6,7 @@ import { createRequest, type Request } from "./http.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import { createPages, type Pages } from "./pages.js";
 import { createPersistence } from "./persistence.js";
+import type { UpdateSettings } from "./schema.js";
 import { createSignals, type Signals } from "./signals.js";
 import type { About, Conversation, Draft, Letter, ShownMessage, State } from "./types.js";
 import { memo, shownConversations, shownMessages, shownThread, totalUnread, type ShownConversation } from "./views.js";
@@ -45,11 +46,14 @@ export interface Chat extends Changes, Pick<Outbox, "retry" | "discard">, Omit<S
   /** Change a conversation's name, description, settings, … */
   updateConversation(conversationId: string, changes: object): Promise<void>;
   /** Pin, archive or mute a conversation, for oneself alone. */
-  updateSettings(conversationId: string, settings: { pinned?: boolean; archived?: boolean; muted_until?: string | null }): Promise<void>;
+  updateSettings(conversationId: string, settings: Omit<UpdateSettings, "user_id">): Promise<void>;
   /** Mark this message and all after it as unread. */
   markUnread(conversationId: string, fromSeq: number): Promise<void>;
   addMembers(conversationId: string, userIds: string[]): Promise<void>;
   removeMember(conversationId: string, userId: string): Promise<void>;
+  setRole(conversationId: string, userId: string, role: "owner" | "admin" | "member"): Promise<void>;
+  /** Enter the conversation of an invite. */
+  acceptInvite(code: string): Promise<About>;
   leave(conversationId: string): Promise<void>;
   deleteConversation(conversationId: string): Promise<void>;
   /** Upload a file; its `id` goes into the `attachments` of a message. */
@@ -197,6 +201,8 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
     markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
     addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
     removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
+    setRole: (id, userId, role) => settle(request("PATCH", path(id, `/participants/${userId}`), { body: { role } })),
+    acceptInvite: (code) => opens(`/invites/${encodeURIComponent(code)}`, {}),
     leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {

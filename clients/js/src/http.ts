@@ -36,7 +36,7 @@ export function createRequest(core: Core, connection: Connection): Request {
         headers: {
           ...(bearer && { Authorization: `Bearer ${bearer}` }),
           ...(connection.id() && { "X-Socket-ID": connection.id()! }),
-          ...((body || inBody) && { "Content-Type": "application/json" }),
+          ...((body || (inBody && !form)) && { "Content-Type": "application/json" }),
         },
         body: form ?? (body || inBody ? JSON.stringify(inBody ? { user_id: userId, ...body } : body) : undefined),
       });

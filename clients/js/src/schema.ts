@@ -79,6 +79,8 @@ export interface Conversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -138,6 +140,15 @@ export interface DeletedMessage {
   /** The app's own. */
   custom: Record<string, unknown>;
   thread: Thread | null;
+}
+
+export interface Device {
+  token: string;
+  /** Null: not registered. */
+  service: "webpush" | "expo" | "fcm" | null;
+  created_at: string | null;
+  /** The last time. */
+  registered_at: string | null;
 }
 
 export interface DirectConversation {
@@ -293,6 +304,7 @@ export interface MemberConversation {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  notifications: "all" | "mentions" | "none" | null;
   id: string;
   /** The same as `id`; every event has it. */
   conversation_id: string;
@@ -315,6 +327,8 @@ export interface MemberConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -414,6 +428,8 @@ export interface OpenedConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -431,6 +447,7 @@ export interface OwnConversation {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  notifications: "all" | "mentions" | "none" | null;
   id: string;
   /** The same as `id`; every event has it. */
   conversation_id: string;
@@ -453,6 +470,8 @@ export interface OwnConversation {
   avatar_url: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days: number | null;
   /** Only the owner and the admins may write. */
   frozen: boolean;
   /** The app's own. */
@@ -514,6 +533,8 @@ export interface Profile {
   share_receipts?: boolean;
   /** False hides the user's presence, and others' from it. */
   share_presence?: boolean;
+  /** What is pushed to devices. */
+  notifications?: "all" | "mentions" | "none";
 }
 
 export interface PublicConversation {
@@ -535,6 +556,16 @@ export interface PublicProfile {
   about: string | null;
   /** The app's own. */
   custom: Record<string, unknown>;
+}
+
+export interface PutDevice {
+  service: "webpush" | "expo" | "fcm";
+  /** Of Web Push: the subscription's, at a service of `WEBPUSH_HOSTS`. */
+  endpoint?: string;
+  /** Of Web Push: the subscription's `p256dh` and `auth`, in URL-safe base64. */
+  keys?: Record<string, string>;
+  /** The caller. Needed in open mode only; with a token it is the token's user. */
+  user_id?: string;
 }
 
 export interface Quote {
@@ -751,6 +782,8 @@ export interface Settings {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  /** What is pushed of it; null: as the profile says. */
+  notifications: "all" | "mentions" | "none" | null;
 }
 
 export interface SignedUp {
@@ -793,6 +826,7 @@ export interface SyncedConversation {
   pinned?: boolean;
   archived?: boolean;
   muted_until?: string | null;
+  notifications?: "all" | "mentions" | "none" | null;
   id?: string;
   /** The same as `id`; every event has it. */
   conversation_id?: string;
@@ -815,6 +849,8 @@ export interface SyncedConversation {
   avatar_url?: string | null;
   /** Between two messages of one member. */
   slow_mode_seconds?: number;
+  /** After so many days messages are deleted; null: as long as the server keeps them. */
+  retention_days?: number | null;
   /** Only the owner and the admins may write. */
   frozen?: boolean;
   /** The app's own. */
@@ -876,6 +912,8 @@ export interface UpdateConversation {
   visibility?: "private" | "public";
   /** What members see who come from now on. */
   history?: "all" | "since_joined";
+  /** Days that messages are kept; null: what the server says. */
+  retention_days?: number | null;
   /** Seconds between two messages of one member; 0: no limit. */
   slow_mode_seconds?: number;
   /** Only the owner and the admins may write. */
@@ -924,6 +962,8 @@ export interface UpdateSettings {
   archived?: boolean;
   /** It stays archived, and apps stay quiet; null: not. */
   muted_until?: string | null;
+  /** What is pushed of it to the caller's devices; null: as the profile says. */
+  notifications?: "all" | "mentions" | "none";
   /** The caller. Needed in open mode only; with a token it is the token's user. */
   user_id?: string;
 }
@@ -936,6 +976,8 @@ export interface UpdateUser {
   custom?: Record<string, unknown>;
   share_receipts?: boolean;
   share_presence?: boolean;
+  /** What is pushed to the user's devices. */
+  notifications?: "all" | "mentions" | "none";
   /** The caller. Needed in open mode only; with a token it is the token's user. */
   user_id?: string;
 }
@@ -985,6 +1027,11 @@ export interface User {
   username: string;
   created_at: string;
   avatar_url: string | null;
+}
+
+export interface VapidKey {
+  /** `applicationServerKey` of `pushManager.subscribe`. Null: no Web Push here. */
+  public_key: string | null;
 }
 
 export interface Version {
