@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions 387736a471f0f38f
+-- >>> functions c7174efc619b970d
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -4928,6 +4928,7 @@ create or replace function public.chat_push_targets_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
+    v_blocked uuid[] := public.chat_blocked_with(p_message.user_id);
     v_user_ids uuid[];
 begin
     v_user_ids := array(
@@ -4940,7 +4941,7 @@ begin
               when 'mentions' then m.user_id = any (coalesce(p_message.mentions, '{}'))
               else false
           end
-          and m.user_id <> all (public.chat_blocked_with(p_message.user_id))
+          and m.user_id <> all (v_blocked)
           and exists (select from public.chat_devices as d where d.user_id = m.user_id)
           and not public.chat_is_online(m.user_id)
     );
@@ -6949,7 +6950,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '387736a471f0f38f', oldest_code = 1;
+update public.chat_schema set functions_hash = 'c7174efc619b970d', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

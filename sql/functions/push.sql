@@ -47,6 +47,7 @@ create or replace function public.chat_push_targets_json(
 language plpgsql stable set search_path = ''
 as $$
 declare
+    v_blocked uuid[] := public.chat_blocked_with(p_message.user_id);
     v_user_ids uuid[];
 begin
     v_user_ids := array(
@@ -59,7 +60,7 @@ begin
               when 'mentions' then m.user_id = any (coalesce(p_message.mentions, '{}'))
               else false
           end
-          and m.user_id <> all (public.chat_blocked_with(p_message.user_id))
+          and m.user_id <> all (v_blocked)
           and exists (select from public.chat_devices as d where d.user_id = m.user_id)
           and not public.chat_is_online(m.user_id)
     );
