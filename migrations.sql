@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 24) then
+    if exists (select from public.chat_schema where version > 25) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -1170,7 +1170,47 @@ end $step$;
 commit;
 
 
--- >>> functions 4a036ab6506245f5
+-- >>> step 25 devices
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 25) then
+        return;
+    end if;
+
+-- Where people are reached while they are away, and of what they want to hear then. A token is one device's, and belongs to
+-- who registered it last. `notifications` is all, mentions or none; a member's null means as the user says.
+create table public.chat_devices (
+    token text primary key,
+    user_id uuid not null,
+    service text not null,                                         -- webpush, expo or fcm
+    endpoint text,                                                 -- this and the keys: of Web Push
+    p256dh text,
+    auth text,
+    created_at timestamptz not null default now(),
+    registered_at timestamptz not null default clock_timestamp()   -- the last time
+);
+create index chat_devices_user on public.chat_devices (user_id, registered_at);
+create table public.chat_push_preferences (
+    user_id uuid primary key,
+    notifications text not null
+);
+alter table public.user_conversation
+    add column notifications text;
+
+    insert into public.chat_schema (version) values (25)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions a76169ca23441e90
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1963,6 +2003,94 @@ begin
 end $$;
 
 
+-- devices -----------------------------------------------------------------------------------------------------------
+
+-- Where a person is reached. p_device is null for a device that is registered no longer.
+create or replace function public.chat_device_json(p_token text, p_device public.chat_devices) returns json
+language sql stable
+as $$
+    select json_build_object(
+        'token', p_token, 'service', p_device.service, 'created_at', public.chat_time(p_device.created_at),
+        'registered_at', public.chat_time(p_device.registered_at)
+    )
+$$;
+
+-- Register a device, `{service, endpoint?, p256dh?, auth?}`, for the caller, whoever had it before. A person has 50: of more
+-- those go that were registered longest ago.
+create or replace function public.chat_put_device(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_token text, p_device jsonb
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+declare
+    v_device public.chat_devices;
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    perform from public.users where id = p_target_id for no key update;
+    perform public.chat_require_user(p_target_id, null);  -- erased while this waited
+    insert into public.chat_devices as d (token, user_id, service, endpoint, p256dh, auth)
+    values (
+        p_token, p_target_id, p_device ->> 'service', p_device ->> 'endpoint', p_device ->> 'p256dh', p_device ->> 'auth'
+    )
+    on conflict (token) do update
+    set user_id = excluded.user_id, service = excluded.service, endpoint = excluded.endpoint, p256dh = excluded.p256dh,
+        auth = excluded.auth, registered_at = excluded.registered_at,
+        created_at = case when d.user_id = excluded.user_id then d.created_at else excluded.created_at end
+    returning * into v_device;
+    delete from public.chat_devices where token in (
+        select token from public.chat_devices where user_id = p_target_id
+        order by registered_at desc, token offset 50
+        for update skip locked  -- somebody else is just taking it over
+    );
+    return public.chat_device_json(p_token, v_device);
+end $$;
+
+-- Forget a device of the caller's. Without one nothing changes.
+create or replace function public.chat_delete_device(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_token text
+) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    delete from public.chat_devices where token = p_token and user_id = p_target_id;
+    return public.chat_device_json(p_token, null);
+end $$;
+
+-- The caller's devices, the last registered first.
+create or replace function public.chat_list_devices(
+    p_user_id uuid, p_issued_at double precision, p_target_id uuid
+) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+begin
+    perform public.chat_require_self(p_user_id, p_issued_at, p_target_id);
+    return (
+        select coalesce(json_agg(public.chat_device_json(d.token, d) order by d.registered_at desc, d.token), '[]')
+        from public.chat_devices as d where d.user_id = p_target_id
+    );
+end $$;
+
+-- Forget devices that their services call dead, `{token: registered_at}`, but for those registered anew since.
+create or replace function public.chat_forget_devices(p_devices jsonb) returns json
+language plpgsql security definer set search_path = ''
+as $$
+begin
+    delete from public.chat_devices as d where d.token in (
+        select k.token from public.chat_devices as k join jsonb_each_text(p_devices) as dead on dead.key = k.token
+        where k.registered_at <= dead.value::timestamptz
+        for update of k skip locked  -- somebody is just registering it, or deleting it
+    );
+    return 'null';
+end $$;
+
+create or replace function public.chat_notifications(p_user_id uuid) returns text
+language sql stable
+as $$
+    select coalesce((select notifications from public.chat_push_preferences where user_id = p_user_id), 'all')
+$$;
+
+
 -- edits -------------------------------------------------------------------------------------------------------------
 
 -- A message and its conversation, locked for a change by a member. A message that the user may not see is not told from
@@ -2234,6 +2362,8 @@ begin
     delete from public.chat_blocks where p_target_id in (user_id, blocked_user_id);
     delete from public.chat_scheduled where user_id = p_target_id;
     delete from public.chat_invites where user_id = p_target_id;
+    delete from public.chat_devices where user_id = p_target_id;
+    delete from public.chat_push_preferences where user_id = p_target_id;
     perform public.chat_add_job(
         'erase_user', jsonb_build_object('user_id', p_target_id, 'keep_messages', p_keep_messages),
         'erase_user:' || p_target_id, null
@@ -2421,7 +2551,9 @@ create or replace function public.chat_export_user(
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_kinds text[] := array['profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite'];
+    v_kinds text[] := array[
+        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'device'
+    ];
     v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
     v_row record;
     v_lines text[] := '{}';
@@ -2475,7 +2607,8 @@ begin
                 'conversation_id', c.id, 'type', c.type, 'name', c.name, 'role', public.chat_role(c, m),
                 'joined_at', public.chat_time(m.joined_at), 'custom', m.custom, 'last_read_seq', m.last_read_seq,
                 'last_delivered_seq', m.last_delivered_seq, 'pinned', m.pinned,
-                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until)
+                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until),
+                'notifications', m.notifications
             )
             from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
             where p_kind = 'membership' and m.user_id = p_user_id
@@ -2511,6 +2644,9 @@ begin
                 'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
             )
             from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+            union all
+            select d.token, public.chat_merge(public.chat_device_json(d.token, d), json_build_object('endpoint', d.endpoint))
+            from public.chat_devices as d where p_kind = 'device' and d.user_id = p_user_id
         ) as found
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
@@ -3115,7 +3251,7 @@ as $$
         'unread_count', public.chat_unread_count(p_conversation, p_member),
         'last_read_seq', p_member.last_read_seq, 'last_delivered_seq', p_member.last_delivered_seq,
         'pinned', p_member.pinned, 'archived', public.chat_is_archived(p_conversation, p_member),
-        'muted_until', public.chat_time(p_member.muted_until)
+        'muted_until', public.chat_time(p_member.muted_until), 'notifications', p_member.notifications
     )
 $$;
 
@@ -4339,7 +4475,7 @@ begin
     end if;
 end $$;
 
--- p_changes: `{pinned?, archived?, muted_until?}`, the caller's own. Others hear nothing of it, and it has no version.
+-- p_changes: `{pinned?, archived?, muted_until?, notifications?}`, the caller's own. Others hear nothing of it, and it has no version.
 create or replace function public.chat_update_member_settings(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb
 ) returns json
@@ -4366,12 +4502,14 @@ begin
     end;
     if v_new is distinct from v_old then
         update public.user_conversation
-        set pinned = v_new.pinned, muted_until = v_new.muted_until, archived_at_count = v_new.archived_at_count
+        set pinned = v_new.pinned, muted_until = v_new.muted_until, archived_at_count = v_new.archived_at_count,
+            notifications = v_new.notifications
         where id = v_old.id;
     end if;
     v_settings := json_build_object(
         'conversation_id', p_conversation_id, 'pinned', v_new.pinned,
-        'archived', public.chat_is_archived(v_conversation, v_new), 'muted_until', public.chat_time(v_new.muted_until)
+        'archived', public.chat_is_archived(v_conversation, v_new), 'muted_until', public.chat_time(v_new.muted_until),
+        'notifications', v_new.notifications
     );
     return public.chat_change_json(
         v_new is distinct from v_old, v_conversation.audience_version, v_settings,
@@ -4735,6 +4873,106 @@ begin
             when json_typeof(v_next) = 'object' then json_build_object('at', v_next -> 'at', 'id', v_next -> 'id')
         end),
         'items', v_page -> 'items'
+    );
+end $$;
+
+
+-- push --------------------------------------------------------------------------------------------------------------
+
+-- The devices that are to hear of a message, for the members on one page: `{note, targets, next}`. `note` is what they hear,
+-- null when the message is not there any more, or is older than a day. p_query: `{services, limit, after?, tokens?}`: the
+-- members after a user's id, `next` on the page before; or those of some devices, and no other device.
+create or replace function public.chat_list_push_targets(p_message_id uuid, p_query jsonb) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_message public.messages;
+    v_limit integer := (p_query ->> 'limit')::integer;
+    v_tokens text[] := array(select jsonb_array_elements_text(p_query -> 'tokens'));
+    v_members public.user_conversation[];
+begin
+    select * into v_message from public.messages
+    where id = p_message_id and deleted_at is null and type = 'text' and created_at > now() - interval '1 day';
+    if not found then
+        return json_build_object('note', null, 'targets', '[]'::json, 'next', null);
+    end if;
+    if p_query ? 'tokens' then
+        v_members := array(
+            select m from public.user_conversation as m
+            where m.conversation_id = v_message.conversation_id
+              and m.user_id in (select user_id from public.chat_devices where token = any (v_tokens))
+        );
+    else
+        v_members := array(
+            select m from public.user_conversation as m
+            where m.conversation_id = v_message.conversation_id
+              and m.user_id > coalesce((p_query ->> 'after')::uuid, '00000000-0000-0000-0000-000000000000')
+            order by m.user_id limit v_limit
+        );
+    end if;
+    return json_build_object(
+        'note', public.chat_note_json(v_message),
+        'targets', public.chat_push_targets_json(
+            v_message, v_members, array(select jsonb_array_elements_text(p_query -> 'services')),
+            case when p_query ? 'tokens' then v_tokens end
+        ),
+        'next', case when cardinality(v_members) = v_limit and not p_query ? 'tokens' then (v_members[v_limit]).user_id end
+    );
+end $$;
+
+-- The devices, with these tokens unless they are null, of those members who are to hear of a message: not of the author,
+-- those who see it already or never, who have blocked or are blocked, or want to hear nothing.
+create or replace function public.chat_push_targets_json(
+    p_message public.messages, p_members public.user_conversation[], p_services text[], p_tokens text[]
+) returns json
+language plpgsql stable set search_path = ''
+as $$
+declare
+    v_blocked uuid[] := public.chat_blocked_with(p_message.user_id);
+    v_user_ids uuid[];
+begin
+    v_user_ids := array(
+        select m.user_id from unnest(p_members) as m
+        where m.user_id is distinct from p_message.user_id
+          and p_message.seq >= m.history_from and p_message.seq > m.last_read_seq
+          and coalesce(m.muted_until, '-infinity') <= now()
+          and case coalesce(m.notifications, public.chat_notifications(m.user_id))
+              when 'all' then true
+              when 'mentions' then m.user_id = any (coalesce(p_message.mentions, '{}'))
+              else false
+          end
+          and m.user_id <> all (v_blocked)
+          and exists (select from public.chat_devices as d where d.user_id = m.user_id)
+          and not public.chat_is_online(m.user_id)
+    );
+    return (
+        select coalesce(json_agg(json_build_object(
+            'token', d.token, 'service', d.service, 'endpoint', d.endpoint, 'p256dh', d.p256dh, 'auth', d.auth,
+            'registered_at', public.chat_time(d.registered_at)
+        ) order by d.user_id, d.token), '[]')
+        from public.chat_devices as d
+        where d.user_id = any (v_user_ids) and d.service = any (p_services)
+          and (p_tokens is null or d.token = any (p_tokens))
+    );
+end $$;
+
+-- What there is to tell of a message: `names` are those of the people whom the beginning of its text mentions.
+create or replace function public.chat_note_json(p_message public.messages) returns json
+language plpgsql stable set search_path = ''
+as $$
+begin
+    return (
+        select json_build_object(
+            'conversation_id', c.id, 'message_id', p_message.id, 'seq', p_message.seq,
+            'is_direct', c.type = 'direct', 'conversation', c.name,
+            'sender', (select username from public.users where id = p_message.user_id),
+            'text', left(p_message.message, 1000), 'file', p_message.attachments -> 0 ->> 'name',
+            'names', (
+                select coalesce(json_object_agg(u.id, u.username), '{}') from public.users as u
+                where u.id = any (p_message.mentions) and strpos(left(lower(p_message.message), 1000), u.id::text) > 0
+            )
+        )
+        from public.conversations as c where c.id = p_message.conversation_id
     );
 end $$;
 
@@ -6377,7 +6615,8 @@ as $$
         case
             when p_is_own then json_build_object(
                 'about', p_user.about, 'custom', p_user.custom,
-                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence,
+                'notifications', public.chat_notifications(p_user.id)
             )
             else json_build_object('about', p_user.about, 'custom', p_user.custom)
         end
@@ -6445,7 +6684,8 @@ begin
     end if;
 end $$;
 
--- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence, notifications}` that change; custom
+-- is merged.
 -- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
 create or replace function public.chat_update_user(
     p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
@@ -6468,6 +6708,10 @@ begin
         share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
     where id = p_target_id
     returning * into v_after;
+    if p_changes ? 'notifications' then
+        insert into public.chat_push_preferences (user_id, notifications) values (p_target_id, p_changes ->> 'notifications')
+        on conflict (user_id) do update set notifications = excluded.notifications;
+    end if;
     return json_build_object(
         'profile', public.chat_profile_json(v_after, true),
         'public', case
@@ -6732,7 +6976,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '4a036ab6506245f5', oldest_code = 1;
+update public.chat_schema set functions_hash = 'a76169ca23441e90', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -16,6 +16,7 @@ from .api import (
     attachments,
     blocks,
     conversations,
+    devices,
     documents,
     edits,
     health,
@@ -44,6 +45,7 @@ from .config import Config
 from .extensions import socketio
 from .limits import Limits
 from .policy import budget, public, raises
+from .push import open_push
 from .realtime.audience import Audiences
 from .realtime.presence import Presence
 from .realtime.privacy import Privacies
@@ -82,6 +84,7 @@ def create_app(config: Config | None = None, storage: Storage | None = None) -> 
     app.extensions["sessions"] = Sessions(config.max_sessions_per_user, (typing.leave, presence.leave))
     app.extensions["jobs_added"] = Event()
     app.extensions["attachments"] = open_store(config)
+    app.extensions["push"] = open_push(config)
     # (method, path) → bytes: routes whose view reads `request.stream` as it comes
     app.extensions["streams"] = {("POST", "/attachments"): max_upload(config.max_attachment_bytes)}
     hooks.init_app(app)
@@ -98,6 +101,7 @@ def _add_api(app: Flask, config: Config) -> None:
     api = Api(app, IdConverter)
     nouns = (
         users,
+        devices,
         blocks,
         tokens,
         conversations,

@@ -6,12 +6,14 @@ the operator.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Any, Literal, Self
 
 from .config_checks import CHOICES, check
+from .config_fields import names_in, setting
+from .config_listeners import Listeners
 from .errors import ConfigError
 
 #: The limits of token mode; in open mode there are none unless they are set.
@@ -27,13 +29,8 @@ RATE_LIMITS = {
 StorageKind = Literal["embedded", "postgres", "supabase"]
 
 
-def setting(default: Any, doc: str, *, secret: bool = False) -> Any:
-    """Declare a setting: its default and the sentence that documents it. The `repr` does not show a secret."""
-    return field(default=default, metadata={"doc": doc}, repr=not secret)
-
-
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(Listeners):
     """The settings of one server. Field names are the environment variables in lower case."""
 
     host: str = setting("127.0.0.1", "Address to listen on; 0.0.0.0 for every interface.")
@@ -125,11 +122,6 @@ class Config:
         0, "Days that messages and their files are kept, then deleted; 0: for ever. A conversation may say less."
     )
 
-    webhook_url: str = setting("", "The app's own backend: it is sent every change, signed as Standard Webhooks say.")
-    webhook_secret: str = setting(
-        "", "What those requests are signed with: whsec_ and 24 to 64 bytes in base64.", secret=True
-    )
-
     cors_origins: str = setting(
         "",
         "Origins that browsers may call from, separated by commas, or * for all; HTTP and Socket.IO alike. Default: * "
@@ -200,11 +192,6 @@ class Config:
         return "supabase" if self.supabase_project_url else "embedded"
 
     @property
-    def has_listeners(self) -> bool:
-        """Whether changes are told to others than clients, by jobs."""
-        return bool(self.webhook_url)
-
-    @property
     def is_loopback(self) -> bool:
         """Whether only programs on this machine can reach the server."""
         try:
@@ -219,18 +206,13 @@ class Config:
         By default `*` in token mode. Open mode allows loopback origins besides (`auth.origins`).
         """
         default = "*" if self.auth_mode == "token" else ""
-        origins = [origin.rstrip("/").lower() for origin in _names(self.cors_origins or default)]
+        origins = [origin.rstrip("/").lower() for origin in names_in(self.cors_origins or default)]
         return "*" if "*" in origins else origins
 
     @property
     def hosts(self) -> list[str]:
         """ALLOWED_HOSTS as a list."""
-        return _names(self.allowed_hosts)
-
-
-def _names(text: str) -> list[str]:
-    """Return the names in a setting that separates them by commas."""
-    return [name.strip() for name in text.split(",") if name.strip()]
+        return names_in(self.allowed_hosts)
 
 
 def _parse(name: str, text: str, kind: type) -> Any:

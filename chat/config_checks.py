@@ -1,8 +1,10 @@
 """The checks of the settings. Each raises `ConfigError`: one sentence for the operator, naming the variable."""
 
 import base64
+import json
 import re
 from math import inf
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
@@ -17,6 +19,8 @@ CHOICES = {
     "signup": ("open", "closed", ""),
     "system_messages": ("on", "off", ""),
     "attachments_store": ("directory", "supabase", ""),
+    "push_expo": ("on", "off", ""),
+    "push_text": ("on", "off"),
     "log_level": ("debug", "info", "warning", "error"),
     "log_format": ("text", "json"),
 }
@@ -33,6 +37,10 @@ RANGES = {
 }
 
 ORIGIN = re.compile(r"[a-z][a-z0-9+.-]*://[^/?#@*\s]+")
+#: What is read of a service account's file.
+SERVICE_ACCOUNT = ("project_id", "client_email", "private_key", "token_uri")
+#: The order of the curve P-256: private keys are less.
+P256_ORDER = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
 #: A name, or an IPv4 or IPv6 address.
 HOST = re.compile(r"[A-Za-z0-9._-]+|\[?[0-9A-Fa-f:.]+\]?")
 
@@ -52,6 +60,7 @@ def check(config: "Config") -> None:
     _check_access(config)
     _check_storage(config)
     _check_webhook(config)
+    _check_push(config)
 
 
 def _check_access(config: "Config") -> None:
@@ -136,4 +145,42 @@ def _check_webhook(config: "Config") -> None:
         raise ConfigError(
             "WEBHOOK_URL needs WEBHOOK_SECRET, whsec_ and 24 to 64 bytes in base64 "
             "(`echo whsec_$(openssl rand -base64 32)` makes one)."
+        )
+
+
+def _check_push(config: "Config") -> None:
+    if config.vapid_private_key and not _is_vapid_key(config.vapid_private_key):
+        raise ConfigError(
+            "VAPID_PRIVATE_KEY must be 32 bytes in URL-safe base64, a private key of the curve P-256 "
+            "(`openssl rand -base64 32 | tr '/+' '_-' | tr -d '='` makes one)."
+        )
+    if config.vapid_private_key and not config.vapid_subject.startswith(("mailto:", "https://")):
+        raise ConfigError(
+            "VAPID_PRIVATE_KEY needs VAPID_SUBJECT, whom the push services may write to: mailto:you@example.com, "
+            "or an https:// address."
+        )
+    hosts = [host.removeprefix("*.") for host in config.push_hosts]
+    if not hosts or not all(map(HOST.fullmatch, hosts)):
+        raise ConfigError("WEBPUSH_HOSTS must be names like push.example.com or *.example.com, separated by commas.")
+    if config.fcm_service_account_file:
+        _check_service_account(config.fcm_service_account_file)
+
+
+def _is_vapid_key(text: str) -> bool:
+    try:
+        key = base64.b64decode(text + "=" * (-len(text) % 4), b"-_", validate=True)
+    except ValueError:
+        return False
+    return len(key) == 32 and 0 < int.from_bytes(key) < P256_ORDER
+
+
+def _check_service_account(path: str) -> None:
+    try:
+        account = json.loads(Path(path).expanduser().read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"FCM_SERVICE_ACCOUNT_FILE cannot be read: {type(error).__name__}.") from None
+    if not isinstance(account, dict) or not all(isinstance(account.get(name), str) for name in SERVICE_ACCOUNT):
+        raise ConfigError(
+            "FCM_SERVICE_ACCOUNT_FILE must be the JSON file of a service account's key, with "
+            f"{', '.join(SERVICE_ACCOUNT)} (Firebase: Project settings, Service accounts)."
         )

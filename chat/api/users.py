@@ -81,7 +81,7 @@ def erase_user(caller: Caller, query: dict[str, Any], user_id: str) -> Response:
     """Erase the caller: the profile and all tokens at once, then what stands in conversations.
 
     Messages become tombstones, or stay under the name `Deleted user`; memberships, reactions, mentions, blocks,
-    scheduled messages and invites go. There is no way back, and the id is never used again.
+    devices, scheduled messages and invites go. There is no way back, and the id is never used again.
     """
     return answer(erasure.erase(caller, user_id, query["messages"] == "keep"))
 
@@ -95,6 +95,6 @@ def export_user(caller: Caller, user_id: str) -> Response:
     """Export all that is stored of the caller, as JSON lines: one object a line, each with its `kind`.
 
     `profile`, `membership` (with pointers and settings), `message` (followed by an `edit` for each earlier text),
-    `reaction`, `thread`, `mention`, `block`, `scheduled`, `invite`.
+    `reaction`, `thread`, `mention`, `block`, `scheduled`, `invite`, `device`.
     """
     return Response(stream_with_context(export(caller, user_id)), mimetype=LINES)

@@ -10,8 +10,9 @@ from .doctor import doctor
 from .jobs import jobs
 from .migrate import migrate
 from .users import token, users
+from .webhooks import webhooks
 
-COMMANDS = (conversations, database, doctor, export, import_, jobs, migrate, seed_demo, token, users)
+COMMANDS = (conversations, database, doctor, export, import_, jobs, migrate, seed_demo, token, users, webhooks)
 
 
 def init_app(app: Flask) -> None:

@@ -9,6 +9,8 @@ from .housekeeping import delete_old_jobs, flush_search
 from .kinds import Job, ProcessJob
 from .memory import GiveMemoryBack
 from .presence import update_presence
+from .push import ATTEMPTS as PUSH_ATTEMPTS
+from .push import check_push_receipts, push_devices, push_message
 from .retention import sweep_messages
 from .runner import Runner
 from .scheduled import send_scheduled
@@ -29,6 +31,9 @@ JOBS = [
     Job("sweep_messages_at_start", sweep_messages, idempotent=True, at_start=True),
     Job("send_webhooks", send_webhooks, idempotent=True, attempts=ATTEMPTS),  # each change has an id of its own
     Job("add_webhook_jobs", add_webhook_jobs, idempotent=True, every=10),
+    Job("push_message", push_message, idempotent=True),  # devices show what comes twice once
+    Job("push_devices", push_devices, idempotent=True, attempts=PUSH_ATTEMPTS),
+    Job("check_push_receipts", check_push_receipts, idempotent=True),
 ]
 
 #: What every process does for itself, also while the database is away.

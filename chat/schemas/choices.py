@@ -5,6 +5,9 @@ from typing import Any
 
 from marshmallow import fields
 
+#: What is pushed to devices: every message, those that mention their user, or nothing.
+NOTIFICATIONS = ("all", "mentions", "none")
+
 
 class Flag(fields.Boolean):
     """`true` or `false`, in forms and query strings as text."""

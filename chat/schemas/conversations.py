@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from .base import ANN_ID, BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
-from .choices import Choice, Flag
+from .choices import NOTIFICATIONS, Choice, Flag
 from .custom import Custom
 from .fields import Before, Id, Items, Sequence, Text, Url, Whole
 from .messages import MessageSchema
@@ -85,6 +85,7 @@ class OwnSchema(Schema):
         "pinned": False,
         "archived": False,
         "muted_until": None,
+        "notifications": None,
     }
 
     unread_count = Sequence(required=True)
@@ -93,6 +94,7 @@ class OwnSchema(Schema):
     pinned = fields.Boolean(required=True)
     archived = fields.Boolean(required=True)
     muted_until = fields.DateTime(required=True, allow_none=True)
+    notifications = fields.String(required=True, allow_none=True, metadata={"enum": [*NOTIFICATIONS, None]})
 
 
 class OwnConversationSchema(ConversationSchema, OwnSchema):

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import fields
 
 from .base import BOB_ID, CONVERSATION_ID, CREATED_AT, Schema
-from .choices import Choice, Flag
+from .choices import NOTIFICATIONS, Choice, Flag
 from .conversations import ParticipantSchema
 from .custom import Custom
 from .fields import Before, Id, Items, Sequence, Time, Whole
@@ -85,12 +85,23 @@ class SettingsSchema(Schema):
     `archived` ends with the next message of type `text`, or when `muted_until` is over and there was one meanwhile.
     """
 
-    example = {"conversation_id": CONVERSATION_ID, "pinned": True, "archived": False, "muted_until": CREATED_AT}
+    example = {
+        "conversation_id": CONVERSATION_ID,
+        "pinned": True,
+        "archived": False,
+        "muted_until": CREATED_AT,
+        "notifications": None,
+    }
 
     conversation_id = Id(required=True)
     pinned = fields.Boolean(required=True)
     archived = fields.Boolean(required=True)
     muted_until = fields.DateTime(required=True, allow_none=True)
+    notifications = fields.String(
+        required=True,
+        allow_none=True,
+        metadata={"enum": [*NOTIFICATIONS, None], "description": "What is pushed of it; null: as the profile says."},
+    )
 
 
 class UpdateSettingsSchema(Schema):
@@ -101,3 +112,8 @@ class UpdateSettingsSchema(Schema):
     pinned = Flag(metadata={"description": "Lists put it first."})
     archived = Flag(metadata={"description": "Lists leave it out, until there is a new message."})
     muted_until = Time(allow_none=True, metadata={"description": "It stays archived, and apps stay quiet; null: not."})
+    notifications = Choice(
+        NOTIFICATIONS,
+        allow_none=True,
+        metadata={"description": "What is pushed of it to the caller's devices; null: as the profile says."},
+    )

@@ -3,7 +3,7 @@
 from marshmallow import fields
 
 from .base import ANN_ID, CREATED_AT, Schema
-from .choices import Choice, Flag
+from .choices import NOTIFICATIONS, Choice, Flag
 from .custom import Custom
 from .fields import AnyText, Before, Id, Text, Url, Whole
 
@@ -29,12 +29,13 @@ class PublicProfileSchema(UserSchema):
 
 
 class ProfileSchema(PublicProfileSchema):
-    """A profile; the user alone sees what it shares."""
+    """A profile; the user alone sees what it shares and hears."""
 
-    example = {**PublicProfileSchema.example, "share_receipts": True, "share_presence": True}
+    example = {**PublicProfileSchema.example, "share_receipts": True, "share_presence": True, "notifications": "all"}
 
     share_receipts = fields.Boolean(metadata={"description": "False hides the user's receipts, and others' from it."})
     share_presence = fields.Boolean(metadata={"description": "False hides the user's presence, and others' from it."})
+    notifications = fields.String(metadata={"enum": list(NOTIFICATIONS), "description": "What is pushed to devices."})
 
 
 class UpdateUserSchema(Schema):
@@ -48,6 +49,7 @@ class UpdateUserSchema(Schema):
     custom = Custom(metadata={"description": "Merged into what is there; null removes a key (RFC 7396)."})
     share_receipts = Flag()
     share_presence = Flag()
+    notifications = Choice(NOTIFICATIONS, metadata={"description": "What is pushed to the user's devices."})
 
 
 class EraseUserSchema(Schema):

@@ -49,7 +49,7 @@ def _serve(app: Flask, start: Start) -> None:
     try:
         if start.finishes(storage.open):
             app.extensions["tokens"].load_secret()
-            storage.set_listeners(webhook=bool(config.webhook_url), push=False)
+            storage.set_listeners(webhook=bool(config.webhook_url), push=bool(config.push_services))
             _announce(config, start.listener)
             _serve_until_signal(app, start)
     finally:

@@ -34,6 +34,12 @@ FOLDERS: dict[str, list[Step]] = {
         Step("list_blocks"),
         Step("unblock_user", path={"user_id": "{{cleo_id}}"}),
     ],
+    "Devices": [
+        Step("put_device", path={"user_id": "{{ann_id}}"}, body={"service": "expo", "endpoint": None, "keys": None}),
+        Step("list_devices", path={"user_id": "{{ann_id}}"}),
+        Step("delete_device", path={"user_id": "{{ann_id}}"}),
+        Step("get_vapid_key"),
+    ],
     "Conversations": [
         Step("create_conversation", saves={"conversation_id": "id"}),
         Step("get_conversation"),
@@ -118,6 +124,7 @@ FOLDERS: dict[str, list[Step]] = {
 
 #: What stands in paths, unless a step says something else.
 PATH = {
+    "token": "ExponentPushToken[xxxxxxxxxxxxxxxxxxxxxx]",
     "conversation_id": "{{conversation_id}}",
     "message_id": "{{message_id}}",
     "scheduled_id": "{{scheduled_id}}",

@@ -20,6 +20,8 @@ begin
     delete from public.chat_blocks where p_target_id in (user_id, blocked_user_id);
     delete from public.chat_scheduled where user_id = p_target_id;
     delete from public.chat_invites where user_id = p_target_id;
+    delete from public.chat_devices where user_id = p_target_id;
+    delete from public.chat_push_preferences where user_id = p_target_id;
     perform public.chat_add_job(
         'erase_user', jsonb_build_object('user_id', p_target_id, 'keep_messages', p_keep_messages),
         'erase_user:' || p_target_id, null

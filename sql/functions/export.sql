@@ -6,7 +6,9 @@ create or replace function public.chat_export_user(
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_kinds text[] := array['profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite'];
+    v_kinds text[] := array[
+        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'device'
+    ];
     v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
     v_row record;
     v_lines text[] := '{}';
@@ -60,7 +62,8 @@ begin
                 'conversation_id', c.id, 'type', c.type, 'name', c.name, 'role', public.chat_role(c, m),
                 'joined_at', public.chat_time(m.joined_at), 'custom', m.custom, 'last_read_seq', m.last_read_seq,
                 'last_delivered_seq', m.last_delivered_seq, 'pinned', m.pinned,
-                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until)
+                'archived', public.chat_is_archived(c, m), 'muted_until', public.chat_time(m.muted_until),
+                'notifications', m.notifications
             )
             from public.user_conversation as m join public.conversations as c on c.id = m.conversation_id
             where p_kind = 'membership' and m.user_id = p_user_id
@@ -96,6 +99,9 @@ begin
                 'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
             )
             from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+            union all
+            select d.token, public.chat_merge(public.chat_device_json(d.token, d), json_build_object('endpoint', d.endpoint))
+            from public.chat_devices as d where p_kind = 'device' and d.user_id = p_user_id
         ) as found
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;

@@ -64,7 +64,7 @@ as $$
         'unread_count', public.chat_unread_count(p_conversation, p_member),
         'last_read_seq', p_member.last_read_seq, 'last_delivered_seq', p_member.last_delivered_seq,
         'pinned', p_member.pinned, 'archived', public.chat_is_archived(p_conversation, p_member),
-        'muted_until', public.chat_time(p_member.muted_until)
+        'muted_until', public.chat_time(p_member.muted_until), 'notifications', p_member.notifications
     )
 $$;
 

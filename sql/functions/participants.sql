@@ -144,7 +144,7 @@ begin
     end if;
 end $$;
 
--- p_changes: `{pinned?, archived?, muted_until?}`, the caller's own. Others hear nothing of it, and it has no version.
+-- p_changes: `{pinned?, archived?, muted_until?, notifications?}`, the caller's own. Others hear nothing of it, and it has no version.
 create or replace function public.chat_update_member_settings(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_changes jsonb
 ) returns json
@@ -171,12 +171,14 @@ begin
     end;
     if v_new is distinct from v_old then
         update public.user_conversation
-        set pinned = v_new.pinned, muted_until = v_new.muted_until, archived_at_count = v_new.archived_at_count
+        set pinned = v_new.pinned, muted_until = v_new.muted_until, archived_at_count = v_new.archived_at_count,
+            notifications = v_new.notifications
         where id = v_old.id;
     end if;
     v_settings := json_build_object(
         'conversation_id', p_conversation_id, 'pinned', v_new.pinned,
-        'archived', public.chat_is_archived(v_conversation, v_new), 'muted_until', public.chat_time(v_new.muted_until)
+        'archived', public.chat_is_archived(v_conversation, v_new), 'muted_until', public.chat_time(v_new.muted_until),
+        'notifications', v_new.notifications
     );
     return public.chat_change_json(
         v_new is distinct from v_old, v_conversation.audience_version, v_settings,

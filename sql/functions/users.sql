@@ -16,7 +16,8 @@ as $$
         case
             when p_is_own then json_build_object(
                 'about', p_user.about, 'custom', p_user.custom,
-                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence
+                'share_receipts', p_user.share_receipts, 'share_presence', p_user.share_presence,
+                'notifications', public.chat_notifications(p_user.id)
             )
             else json_build_object('about', p_user.about, 'custom', p_user.custom)
         end
@@ -84,7 +85,8 @@ begin
     end if;
 end $$;
 
--- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence}` that change; custom is merged.
+-- p_changes: those of `{username, avatar_url, about, custom, share_receipts, share_presence, notifications}` that change; custom
+-- is merged.
 -- Returns `{profile, public}`: the profile, and the part that everyone sees if that has changed, else null.
 create or replace function public.chat_update_user(
     p_user_id uuid, p_issued_at double precision, p_target_id uuid, p_changes jsonb
@@ -107,6 +109,10 @@ begin
         share_presence = coalesce((p_changes ->> 'share_presence')::boolean, share_presence)
     where id = p_target_id
     returning * into v_after;
+    if p_changes ? 'notifications' then
+        insert into public.chat_push_preferences (user_id, notifications) values (p_target_id, p_changes ->> 'notifications')
+        on conflict (user_id) do update set notifications = excluded.notifications;
+    end if;
     return json_build_object(
         'profile', public.chat_profile_json(v_after, true),
         'public', case

@@ -15,6 +15,9 @@ from tests.support.server import Device, Server
 
 Json = dict[str, Any]
 
+#: What only the user sees.
+OWN = {"share_receipts": True, "share_presence": True, "notifications": "all"}
+
 
 def profile(api: Api, of: Json, seen_by: Json, status: int = 200) -> Json:
     return api.request("GET", f"/users/{of['id']}?user_id={seen_by['id']}", status=status)
@@ -24,9 +27,13 @@ def change(api: Api, user: Json, status: int = 200, **changes: Any) -> Json:
     return api.request("PATCH", f"/users/{user['id']}", {"user_id": user["id"], **changes}, status)
 
 
+def public_part(profile: Json) -> Json:
+    return {name: value for name, value in profile.items() if name not in OWN}
+
+
 def test_others_see_the_public_part(api: Api, ann: Json, bob: Json) -> None:
     changed = change(api, ann, username=" Ann ", about="tea", avatar_url="https://a.example/a.png", custom={"x": 1})
-    public = {name: value for name, value in changed.items() if not name.startswith("share_")}
+    public = public_part(changed)
     assert public == ann | {
         "username": "Ann",
         "about": "tea",
@@ -34,7 +41,7 @@ def test_others_see_the_public_part(api: Api, ann: Json, bob: Json) -> None:
         "custom": {"x": 1},
     }
     assert profile(api, ann, bob) == public
-    assert profile(api, ann, ann) == changed == public | {"share_receipts": True, "share_presence": True}
+    assert profile(api, ann, ann) == changed == public | OWN
 
 
 def test_what_is_left_out_stays_and_null_clears(api: Api, ann: Json) -> None:
@@ -73,7 +80,7 @@ def test_both_drivers_return_the_public_part_only_when_it_changed(storage: Stora
     assert storage.update_user(ann, ann.user_id, {"share_presence": False})["public"] is None
     assert storage.update_user(ann, ann.user_id, {"username": "ann"})["public"] is None
     changed = storage.update_user(ann, ann.user_id, {"about": "ψ"})
-    assert changed["public"] == {k: v for k, v in changed["profile"].items() if not k.startswith("share_")}
+    assert changed["public"] == public_part(changed["profile"])
     with pytest.raises(ChatError, match="user_not_found"):
         storage.update_user(ann, str(uuid4()), {})
 
@@ -101,7 +108,7 @@ def test_those_who_share_a_conversation_hear_of_it(server: Server) -> None:
             device.join(user)
         path, body = f"/users/{ann['id']}", {"user_id": ann["id"], "username": "Anna", "share_presence": False}
         changed = api.request("PATCH", path, body, X_Socket_ID=acting.sid)
-        heard = {name: value for name, value in changed.items() if not name.startswith("share_")}
+        heard = public_part(changed)
         assert own.heard_so_far() == other.heard_so_far() == [("userUpdated", heard)]
         assert acting.heard_so_far() == stranger.heard_so_far() == []
         api.request("PATCH", path, {"user_id": ann["id"], "share_receipts": False})

@@ -25,6 +25,7 @@ SETTINGS = st.sampled_from(
         {"archived": False, "pinned": True},
         {"muted_until": "2999-01-01T00:00:00+00:00", "archived": True},
         {"muted_until": None},
+        {"notifications": "mentions"},
     ]
 )
 CHANGES = st.sampled_from(

@@ -249,6 +249,11 @@ def test_every_answer_has_exactly_the_fields_of_its_schema(make_app: Callable[..
     assert ask("GET", "/mentions")
     ask("GET", f"/users/{ann['id']}")
     ask("PATCH", f"/users/{bob['id']}", {"about": "tea", "custom": {"a": 1}})
+    device = f"/users/{bob['id']}/devices/ExponentPushToken[x]"
+    ask("PUT", device, {"service": "expo"})
+    assert ask("GET", f"/users/{bob['id']}/devices")
+    ask("DELETE", device)
+    ask("GET", "/push/vapid-key")
     ask("PUT", f"/users/{ann['id']}/block")
     ask("GET", "/blocks")
     ask("DELETE", f"/users/{ann['id']}/block")

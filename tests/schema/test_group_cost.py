@@ -57,3 +57,22 @@ def test_a_send_to_a_thousand_costs_what_one_to_three_does(
     assert abs(len(answers[1]) - len(answers[0])) < 10
     members = connection.execute("select id::text from users where id <> %s", (owner,)).fetchall()
     assert not any(id in answers[1] for (id,) in members)
+
+
+@pytest.mark.parametrize("plan", PLANS)
+def test_a_page_of_those_to_push_to_costs_what_is_on_it(connection: psycopg.Connection, plan: str) -> None:
+    connection.execute("insert into chat_devices (token, user_id, service) select 'of ' || id, id, 'expo' from users")
+    connection.execute(
+        "insert into chat_devices (token, user_id, service) select 'other ' || n, gen_random_uuid(), 'expo' "
+        "from generate_series(1, 5000) as n"
+    )
+    connection.execute(
+        "insert into messages (conversation_id, user_id, message, seq, version) "
+        "select id, owner_user_id, 'hello', 1, 2 from conversations where name = 'group of 1000'"
+    )
+    connection.execute("analyze")
+    connection.execute(PLANS[plan])  # type: ignore[call-overload]
+    id = value(connection, "select id from messages")
+    asked = cost(connection, f"""chat_list_push_targets('{id}', '{{"services": ["expo"], "limit": 50}}')""")
+    assert asked.rows <= 50 * 3 + 20
+    assert asked.blocks <= 50 * 12 + 60

@@ -76,6 +76,7 @@ class Route(NamedTuple):
             "<emoji>": "👍",
             "<path:filename>": "index.html",
             "<name>": "clients",
+            "<token>": "ExponentPushToken[anns-phone]",
         }
         path = re.sub("<[^>]+>", lambda found: values[found[0]], self.path)
         with world.client.open(f"{path}?{query}" if query else path, method=self.method, **options) as response:

@@ -21,8 +21,8 @@ from tests.support.equivalence import MESSAGE, Conversation, Json, Phone
 
 #: What is said of a conversation besides its messages, and what is one's own.
 ABOUT = tuple(ConversationSchema().fields.keys() - {"version", "last_seq"})
-SETTINGS = ("pinned", "archived", "muted_until")
-NO_SETTINGS: Json = {"pinned": False, "archived": False, "muted_until": None}
+SETTINGS = ("pinned", "archived", "muted_until", "notifications")
+NO_SETTINGS: Json = {"pinned": False, "archived": False, "muted_until": None, "notifications": None}
 
 
 class Room(Conversation):

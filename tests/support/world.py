@@ -71,6 +71,7 @@ class World:
             "chat_set_aside",
             "chat_reactions",
             "chat_blocks",
+            "chat_devices",
             "chat_invites",
         )
         digests = (f"(select md5(string_agg(t::text, ' ' order by t::text)) from {table} as t)" for table in tables)

@@ -16,6 +16,7 @@ from .attachments import Attachments, StoredAttachment
 from .blocks import Blocks, Privacy
 from .calls import Announcement, Change, Page, to_error
 from .conversations import Audience, Conversations
+from .devices import Devices, PushNote, PushTarget, PushTargets
 from .edits import Edits
 from .invites import Invites
 from .jobs import ClaimedJobs, Job, Jobs
@@ -46,6 +47,9 @@ __all__ = [
     "Job",
     "Page",
     "Privacy",
+    "PushNote",
+    "PushTarget",
+    "PushTargets",
     "Revocation",
     "Seen",
     "Storage",
@@ -79,6 +83,7 @@ class Storage(
     Retention,
     Jobs,
     Webhooks,
+    Devices,
     Operators,
     Schema,
 ):

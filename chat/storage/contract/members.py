@@ -41,4 +41,4 @@ class Members(Calls):
 
     @sql
     def update_member_settings(self, caller: Caller, conversation_id: str, changes: dict[str, Any]) -> Change:
-        """Change the caller's own `{pinned?, archived?, muted_until?}`; the result has all three."""
+        """Change the caller's own `{pinned?, archived?, muted_until?, notifications?}`; the result has all four."""

@@ -51,7 +51,8 @@ class Users(Calls):
 
     @sql
     def update_user(self, caller: Caller, target_id: str, changes: dict[str, Any]) -> ChangedUser:
-        """Change the caller's own username, avatar_url, about, custom (merged), share_receipts, share_presence.
+        """Change the caller's own username, avatar_url, about, custom (merged), share_receipts, share_presence,
+        notifications.
 
         Raises 403 not_allowed for another's, 422 validation_failed when `custom` gets too large.
         """

@@ -90,13 +90,14 @@ function movePointers(conversation, userId, read, delivered) {
 
 // src/conversation.ts
 var MOST_HELD = 100;
-var OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until"];
+var OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until", "notifications"];
 var about = (data) => {
   const { messages, last_message, recovered, conversation_id, from_version, not_added, ...rest } = data;
   return rest;
 };
 function opened(data) {
-  const own = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0, pinned: false, archived: false, muted_until: null };
+  const read = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0 };
+  const own = { ...read, pinned: false, archived: false, muted_until: null, notifications: null };
   return {
     about: { ...own, ...about(data) },
     version: data.version,
@@ -218,8 +219,8 @@ function synced(known2, answer, me, isTouched) {
     next = withMembers({ ...next, about: { ...before, ...fresh, version: next.version } }, before);
     if (isTouched && known2) next = movedOwn(next, before.last_read_seq, before.last_delivered_seq);
   } else {
-    const { pinned, archived, muted_until, oldest_seq } = fresh;
-    next = { ...next, about: { ...before, pinned, archived, muted_until, oldest_seq } };
+    const { pinned, archived, muted_until, notifications, oldest_seq } = fresh;
+    next = { ...next, about: { ...before, pinned, archived, muted_until, notifications, oldest_seq } };
     next = movedOwn(next, fresh.last_read_seq, fresh.last_delivered_seq);
   }
   return release(sweep(next), me);
@@ -437,8 +438,8 @@ function withReceipts(conversation, receipts) {
   for (const each of receipts) next = movePointers(next, each.user_id, each.read_seq, each.delivered_seq);
   return { ...next, receipts_stale: false };
 }
-function withSettings(conversation, { pinned, archived, muted_until }) {
-  return { ...conversation, about: { ...conversation.about, pinned, archived, muted_until } };
+function withSettings(conversation, { conversation_id, ...settings }) {
+  return { ...conversation, about: { ...conversation.about, ...settings } };
 }
 function withTyping(state, id, data, at) {
   const { [data.user_id]: known2, ...others } = state.typing[id] ?? {};

@@ -6,6 +6,7 @@ import { createRequest, type Request } from "./http.js";
 import { createOutbox, type Outbox } from "./outbox.js";
 import { createPages, type Pages } from "./pages.js";
 import { createPersistence } from "./persistence.js";
+import type { UpdateSettings } from "./schema.js";
 import { createSignals, type Signals } from "./signals.js";
 import type { About, Conversation, Draft, Letter, ShownMessage, State } from "./types.js";
 import { memo, shownConversations, shownMessages, shownThread, totalUnread, type ShownConversation } from "./views.js";
@@ -45,7 +46,7 @@ export interface Chat extends Changes, Pick<Outbox, "retry" | "discard">, Omit<S
   /** Change a conversation's name, description, settings, … */
   updateConversation(conversationId: string, changes: object): Promise<void>;
   /** Pin, archive or mute a conversation, for oneself alone. */
-  updateSettings(conversationId: string, settings: { pinned?: boolean; archived?: boolean; muted_until?: string | null }): Promise<void>;
+  updateSettings(conversationId: string, settings: Omit<UpdateSettings, "user_id">): Promise<void>;
   /** Mark this message and all after it as unread. */
   markUnread(conversationId: string, fromSeq: number): Promise<void>;
   addMembers(conversationId: string, userIds: string[]): Promise<void>;

@@ -5,7 +5,7 @@ import type { About, Change, Conversation, Message, SyncedConversation } from ".
 /** Held back beyond a gap; a sync brings what is dropped. */
 const MOST_HELD = 100;
 /** A member's own: not in events, which are the same for all. */
-const OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until"] as const;
+const OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until", "notifications"] as const;
 
 const about = (data: any): About => {
   const { messages, last_message, recovered, conversation_id, from_version, not_added, ...rest } = data;
@@ -14,7 +14,8 @@ const about = (data: any): About => {
 
 /** A conversation that was just heard of. */
 export function opened(data: any): Conversation {
-  const own = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0, pinned: false, archived: false, muted_until: null };
+  const read = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0 };
+  const own = { ...read, pinned: false, archived: false, muted_until: null, notifications: null };
   return {
     about: { ...own, ...about(data) },
     version: data.version,
@@ -151,8 +152,8 @@ export function synced(known: Conversation | undefined, answer: SyncedConversati
     next = withMembers({ ...next, about: { ...before, ...fresh, version: next.version } }, before);
     if (isTouched && known) next = movedOwn(next, before.last_read_seq, before.last_delivered_seq);
   } else {
-    const { pinned, archived, muted_until, oldest_seq } = fresh;
-    next = { ...next, about: { ...before, pinned, archived, muted_until, oldest_seq } };
+    const { pinned, archived, muted_until, notifications, oldest_seq } = fresh;
+    next = { ...next, about: { ...before, pinned, archived, muted_until, notifications, oldest_seq } };
     next = movedOwn(next, fresh.last_read_seq, fresh.last_delivered_seq);
   }
   return release(sweep(next), me);

@@ -180,8 +180,8 @@ function withReceipts(conversation: Conversation, receipts: Receipt[]): Conversa
   return { ...next, receipts_stale: false };
 }
 
-function withSettings(conversation: Conversation, { pinned, archived, muted_until }: any): Conversation {
-  return { ...conversation, about: { ...conversation.about, pinned, archived, muted_until } };
+function withSettings(conversation: Conversation, { conversation_id, ...settings }: any): Conversation {
+  return { ...conversation, about: { ...conversation.about, ...settings } };
 }
 
 function withTyping(state: State, id: string, data: { user_id: string; is_typing: boolean; expires_in?: number }, at: number): State {

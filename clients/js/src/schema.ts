@@ -142,6 +142,15 @@ export interface DeletedMessage {
   thread: Thread | null;
 }
 
+export interface Device {
+  token: string;
+  /** Null: not registered. */
+  service: "webpush" | "expo" | "fcm" | null;
+  created_at: string | null;
+  /** The last time. */
+  registered_at: string | null;
+}
+
 export interface DirectConversation {
   other_user_id: string;
   /** The caller. Needed in open mode only; with a token it is the token's user. */
@@ -295,6 +304,7 @@ export interface MemberConversation {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  notifications: "all" | "mentions" | "none" | null;
   id: string;
   /** The same as `id`; every event has it. */
   conversation_id: string;
@@ -437,6 +447,7 @@ export interface OwnConversation {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  notifications: "all" | "mentions" | "none" | null;
   id: string;
   /** The same as `id`; every event has it. */
   conversation_id: string;
@@ -522,6 +533,8 @@ export interface Profile {
   share_receipts?: boolean;
   /** False hides the user's presence, and others' from it. */
   share_presence?: boolean;
+  /** What is pushed to devices. */
+  notifications?: "all" | "mentions" | "none";
 }
 
 export interface PublicConversation {
@@ -543,6 +556,16 @@ export interface PublicProfile {
   about: string | null;
   /** The app's own. */
   custom: Record<string, unknown>;
+}
+
+export interface PutDevice {
+  service: "webpush" | "expo" | "fcm";
+  /** Of Web Push: the subscription's, at a service of `WEBPUSH_HOSTS`. */
+  endpoint?: string;
+  /** Of Web Push: the subscription's `p256dh` and `auth`, in URL-safe base64. */
+  keys?: Record<string, string>;
+  /** The caller. Needed in open mode only; with a token it is the token's user. */
+  user_id?: string;
 }
 
 export interface Quote {
@@ -759,6 +782,8 @@ export interface Settings {
   pinned: boolean;
   archived: boolean;
   muted_until: string | null;
+  /** What is pushed of it; null: as the profile says. */
+  notifications: "all" | "mentions" | "none" | null;
 }
 
 export interface SignedUp {
@@ -801,6 +826,7 @@ export interface SyncedConversation {
   pinned?: boolean;
   archived?: boolean;
   muted_until?: string | null;
+  notifications?: "all" | "mentions" | "none" | null;
   id?: string;
   /** The same as `id`; every event has it. */
   conversation_id?: string;
@@ -936,6 +962,8 @@ export interface UpdateSettings {
   archived?: boolean;
   /** It stays archived, and apps stay quiet; null: not. */
   muted_until?: string | null;
+  /** What is pushed of it to the caller's devices; null: as the profile says. */
+  notifications?: "all" | "mentions" | "none";
   /** The caller. Needed in open mode only; with a token it is the token's user. */
   user_id?: string;
 }
@@ -948,6 +976,8 @@ export interface UpdateUser {
   custom?: Record<string, unknown>;
   share_receipts?: boolean;
   share_presence?: boolean;
+  /** What is pushed to the user's devices. */
+  notifications?: "all" | "mentions" | "none";
   /** The caller. Needed in open mode only; with a token it is the token's user. */
   user_id?: string;
 }
@@ -997,6 +1027,11 @@ export interface User {
   username: string;
   created_at: string;
   avatar_url: string | null;
+}
+
+export interface VapidKey {
+  /** `applicationServerKey` of `pushManager.subscribe`. Null: no Web Push here. */
+  public_key: string | null;
 }
 
 export interface Version {

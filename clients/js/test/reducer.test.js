@@ -67,7 +67,7 @@ test("an answer that is older than the events takes nothing back", () => {
 
 test("unchanged: only counters", () => {
   const { id, version, last_seq, oldest_seq } = about({ version: 4, last_seq: 3 });
-  const counters = { unread_count: 1, last_read_seq: 2, last_delivered_seq: 3, pinned: true, archived: false, muted_until: null };
+  const counters = { unread_count: 1, last_read_seq: 2, last_delivered_seq: 3, pinned: true, archived: false, muted_until: null, notifications: null };
   const state = after(three, synced([{ id, version, last_seq, oldest_seq, ...counters }]));
   assert.deepEqual([seqs(state), known(state).about.unread_count, known(state).about.pinned], [[1, 2, 3], 1, true]);
 });
@@ -173,7 +173,7 @@ test("who sends has read everything before it, also where a sync brings the mess
 });
 
 test("own settings have no version", () => {
-  const settings = event("conversationSettings", { pinned: true, archived: false, muted_until: null });
+  const settings = event("conversationSettings", { pinned: true, archived: false, muted_until: null, notifications: "none" });
   const state = after(three, settings);
   assert.deepEqual([known(state).about.pinned, known(state).version, state.needs_sync], [true, 4, false]);
   assert.equal(after(three, { type: "syncAsked" }, settings, synced([])).needs_sync, true);

@@ -11,7 +11,7 @@ export const about = (more = {}) => ({
   type: "group", visibility: "private", history: "all", description: null, avatar_url: null, slow_mode_seconds: 0, frozen: false,
   custom: {}, member_count: 2, participants: [ME, OTHER].map((id) => ({ ...user(id), role: "member", joined_at: "", custom: {} })), ...more,
 });
-const own = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0, pinned: false, archived: false, muted_until: null };
+const own = { unread_count: 0, last_read_seq: 0, last_delivered_seq: 0, pinned: false, archived: false, muted_until: null, notifications: null };
 export const message = (seq, version, more = {}) => ({
   id: `m${seq}`, conversation_id: ID, user_id: OTHER, users: { id: OTHER, username: OTHER, avatar_url: null }, type: "text", message: `text ${seq}`,
   created_at: `2026-01-01T00:00:0${seq}+00:00`, seq, version, client_id: null, edited_at: null, deleted_at: null, reply_to: null, quote: null,
