@@ -1284,7 +1284,7 @@ function createChat(given) {
     if (isLive && options.delivered !== false) Object.keys(core.state().conversations).forEach(signals.markDelivered);
   });
   const path = (id, rest = "") => `/conversations/${id}${rest}`;
-  const member = (id, userId = "") => path(id, `/participants/${userId}`);
+  const member = (id, userId) => path(id, `/participants/${userId}`);
   const view = {
     active: memo(shownConversations),
     archived: memo((...of) => shownConversations(of[0], of[1], of[2], of[3], true)),

@@ -95,7 +95,7 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
   });
 
   const path = (id: string, rest = "") => `/conversations/${id}${rest}`;
-  const member = (id: string, userId = "") => path(id, `/participants/${userId}`);
+  const member = (id: string, userId?: string) => path(id, `/participants/${userId}`);
   const view = {
     active: memo(shownConversations),
     archived: memo((...of: Parameters<typeof shownConversations>) => shownConversations(of[0], of[1], of[2], of[3], true)),
