@@ -118,7 +118,7 @@ def test_every_field_with_every_value(world: World, payload: Route, subtests: py
                     if name == "version" and response.status_code == 409:  # it has been edited meanwhile
                         continue
                     assert response.status_code == 200, response.text
-                    if isinstance(field, Text) and name != "cursor":
+                    if isinstance(field, Text) and name not in ("cursor", "q"):
                         assert value is None or (value.strip() if field.trim else value) in texts(response.json)
                     before = world.stored()
                 else:
