@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions 05d2f617d0a28bdd
+-- >>> functions 90daa754e18466af
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -2244,7 +2244,10 @@ begin
         delete from public.chat_mentions where message_id = v_new.id;
         perform public.chat_note_mentions(v_new);
     end if;
-    return public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true);
+    return public.chat_tell_sender(
+        jsonb_build_object('message', v_new.message, 'mentions', p_change -> 'mentions'),
+        public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true)
+    );
 end $$;
 
 -- A message as an edit leaves it. Raises 404 attachment_not_found for one that is not the message's, 422 when nothing is
@@ -2552,7 +2555,7 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
     v_kinds text[] := array[
-        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'device'
+        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'attachment', 'device'
     ];
     v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
     v_row record;
@@ -2644,6 +2647,12 @@ begin
                 'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
             )
             from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+            union all
+            select a.id::text, public.chat_merge(
+                public.chat_attachment_json(a), json_build_object('message_id', a.message_id)
+            )
+            from public.chat_attachments as a
+            where p_kind = 'attachment' and a.user_id = p_user_id and a.state = 'ready'
             union all
             select d.token, public.chat_merge(public.chat_device_json(d.token, d), json_build_object('endpoint', d.endpoint))
             from public.chat_devices as d where p_kind = 'device' and d.user_id = p_user_id
@@ -5861,7 +5870,7 @@ begin
     return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
 end $$;
 
--- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+-- The change of a send or an edit, with what its author alone learns: whom the draft mentions in vain, since they are no members.
 create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
 language plpgsql immutable set search_path = ''
 as $$
@@ -5881,7 +5890,7 @@ begin
     return public.chat_change_json(
         (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
         public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
-        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+        coalesce(p_change -> 'events', json_build_array(json_build_object('event', 'message', 'payload', v_message)))
     );
 end $$;
 
@@ -6982,7 +6991,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '05d2f617d0a28bdd', oldest_code = 1;
+update public.chat_schema set functions_hash = '90daa754e18466af', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -9,6 +9,7 @@ from ..auth import Caller
 from ..policy import announces, budget, raises
 from ..schemas.edits import (
     DeletedMessageSchema,
+    EditedMessageSchema,
     EditMessageSchema,
     ListMessageEditsSchema,
     MessageEditSchema,
@@ -33,7 +34,7 @@ def get_message(caller: Caller, message_id: str) -> Response:
 
 @blueprint.patch("/messages/<id:message_id>")
 @blueprint.arguments(EditMessageSchema)
-@blueprint.response(200, MessageSchema)
+@blueprint.response(200, EditedMessageSchema)
 @raises("message_not_found", "attachment_not_found", "not_allowed", "blocked", "frozen", "version_conflict")
 @announces("messageUpdated")
 @budget("send")

@@ -33,6 +33,17 @@ class EditMessageSchema(Schema):
             raise ValidationError("Missing: send message, mentions, attachments or custom.", "message")
 
 
+class EditedMessageSchema(MessageSchema):
+    """A message that was edited, as its author gets it."""
+
+    example = MessageSchema.example
+
+    mentions_not_members = fields.List(
+        Id(),
+        metadata={"description": "Whom the message mentions in vain, since they are no members; if there are any."},
+    )
+
+
 class DeletedMessageSchema(MessageSchema):
     """What is left of a deleted message, and what the root of its thread has become."""
 

@@ -149,7 +149,10 @@ begin
         delete from public.chat_mentions where message_id = v_new.id;
         perform public.chat_note_mentions(v_new);
     end if;
-    return public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true);
+    return public.chat_tell_sender(
+        jsonb_build_object('message', v_new.message, 'mentions', p_change -> 'mentions'),
+        public.chat_message_change_json(v_found.conversation, v_found.member, v_new, true)
+    );
 end $$;
 
 -- A message as an edit leaves it. Raises 404 attachment_not_found for one that is not the message's, 422 when nothing is

@@ -7,7 +7,7 @@ language plpgsql stable security definer set search_path = ''
 as $$
 declare
     v_kinds text[] := array[
-        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'device'
+        'profile', 'membership', 'message', 'reaction', 'thread', 'mention', 'block', 'scheduled', 'invite', 'attachment', 'device'
     ];
     v_kind text := coalesce(p_cursor ->> 'kind', 'profile');
     v_row record;
@@ -99,6 +99,12 @@ begin
                 'code', i.code, 'conversation_id', i.conversation_id, 'created_at', public.chat_time(i.created_at)
             )
             from public.chat_invites as i where p_kind = 'invite' and i.user_id = p_user_id
+            union all
+            select a.id::text, public.chat_merge(
+                public.chat_attachment_json(a), json_build_object('message_id', a.message_id)
+            )
+            from public.chat_attachments as a
+            where p_kind = 'attachment' and a.user_id = p_user_id and a.state = 'ready'
             union all
             select d.token, public.chat_merge(public.chat_device_json(d.token, d), json_build_object('endpoint', d.endpoint))
             from public.chat_devices as d where p_kind = 'device' and d.user_id = p_user_id

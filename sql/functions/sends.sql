@@ -27,7 +27,7 @@ begin
     return public.chat_tell_sender(p_draft, public.chat_change_json(true, v_conversation.audience_version, v_sent));
 end $$;
 
--- The change of a send, with what its sender alone learns: whom the draft mentions in vain, since they are no members.
+-- The change of a send or an edit, with what its author alone learns: whom the draft mentions in vain, since they are no members.
 create or replace function public.chat_tell_sender(p_draft jsonb, p_change json) returns json
 language plpgsql immutable set search_path = ''
 as $$
@@ -47,7 +47,7 @@ begin
     return public.chat_change_json(
         (p_change ->> 'announce')::boolean, (p_change ->> 'audience_version')::bigint,
         public.chat_merge(v_message, json_build_object('mentions_not_members', v_named)),
-        json_build_array(json_build_object('event', 'message', 'payload', v_message))
+        coalesce(p_change -> 'events', json_build_array(json_build_object('event', 'message', 'payload', v_message)))
     );
 end $$;
 

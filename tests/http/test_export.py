@@ -42,9 +42,12 @@ def test_everything_is_in_it_once_however_large_the_pages(storage: Storage, sql:
     for version in (1, 2):
         sql("insert into chat_message_edits values (%s, %s, %s, 'before', now())", ids[0], version, ann.user_id)
     storage.block_user(ann, bob.user_id)
+    insert = "insert into chat_attachments (user_id, name, type, size, state) values (%s, 'a.txt', 'text/plain', 1, %s)"
+    for state in ("ready", "dead"):
+        sql(insert, ann.user_id, state)
     lines = export(storage, ann, limit)
     assert Counter(line["kind"] for line in lines) == {
-        "profile": 1, "membership": 3, "message": 6, "edit": 2, "reaction": 6, "block": 1,
+        "profile": 1, "membership": 3, "message": 6, "edit": 2, "reaction": 6, "block": 1, "attachment": 1,
     }  # fmt: skip
     assert lines[0] == {"kind": "profile", **json.loads(storage.get_profile(ann, ann.user_id))}
     assert [line["id"] for line in lines if line["kind"] == "message"] == sorted(

@@ -49,6 +49,9 @@ def test_the_sender_alone_learns_who_is_no_member(api: Api, ann: Json, bob: Json
     assert mentions(api, eve) == []
     assert sql("select count(*) from user_conversation where user_id = %s", eve["id"]) == [(0,)]
     assert "mentions_not_members" not in api.messages(group)[0]
+    path, change = f"/messages/{sent['id']}", {"user_id": ann["id"], "message": "new", "mentions": [eve["id"]]}
+    assert api.request("PATCH", path, change)["mentions_not_members"] == [eve["id"]]
+    assert "mentions_not_members" not in api.messages(group)[0]
 
 
 @pytest.mark.parametrize("blocker", [0, 1])

@@ -171,6 +171,40 @@ export interface EditMessage {
   user_id?: string;
 }
 
+export interface EditedMessage {
+  id: string;
+  conversation_id: string;
+  user_id: string;
+  message: string;
+  created_at: string;
+  /** The message's number in its conversation: 1, 2, 3, … */
+  seq: number;
+  /** The conversation's version at the last change of this message. */
+  version: number;
+  client_id: string | null;
+  deleted_at: string | null;
+  users: Author;
+  type: "text" | "system";
+  edited_at: string | null;
+  /** The message that this one answers. */
+  reply_to: string | null;
+  quote: Quote | null;
+  /** The root of this reply's thread. */
+  thread_id: string | null;
+  /** The replies in the thread of this message. */
+  reply_count: number;
+  last_reply_at: string | null;
+  reactions: Array<Reaction>;
+  /** The members whom it mentions. */
+  mentions: Array<string>;
+  attachments: Array<Attachment>;
+  pinned_at: string | null;
+  /** The app's own. */
+  custom: Record<string, unknown>;
+  /** Whom the message mentions in vain, since they are no members; if there are any. */
+  mentions_not_members?: Array<string>;
+}
+
 export interface ErasedUser {
   id: string;
   erased_at: string;
