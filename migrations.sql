@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions a76169ca23441e90
+-- >>> functions 05d2f617d0a28bdd
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -4904,10 +4904,15 @@ begin
         );
     else
         v_members := array(
-            select m from public.user_conversation as m
-            where m.conversation_id = v_message.conversation_id
-              and m.user_id > coalesce((p_query ->> 'after')::uuid, '00000000-0000-0000-0000-000000000000')
-            order by m.user_id limit v_limit
+            select page.m from (  -- along the index, however few members the planner expects: it would sort them all
+                select m from public.user_conversation as m
+                where (m.conversation_id, m.user_id) > (
+                    v_message.conversation_id, coalesce((p_query ->> 'after')::uuid, '00000000-0000-0000-0000-000000000000')
+                )
+                order by m.conversation_id, m.user_id limit v_limit
+            ) as page
+            where (page.m).conversation_id = v_message.conversation_id
+            order by (page.m).user_id
         );
     end if;
     return json_build_object(
@@ -4950,9 +4955,10 @@ begin
             'token', d.token, 'service', d.service, 'endpoint', d.endpoint, 'p256dh', d.p256dh, 'auth', d.auth,
             'registered_at', public.chat_time(d.registered_at)
         ) order by d.user_id, d.token), '[]')
-        from public.chat_devices as d
-        where d.user_id = any (v_user_ids) and d.service = any (p_services)
-          and (p_tokens is null or d.token = any (p_tokens))
+        from unnest(v_user_ids) as id
+        -- a limit: looked up by the index for each, however many devices the planner expects
+        cross join lateral (select * from public.chat_devices where user_id = id limit 1000) as d
+        where d.service = any (p_services) and (p_tokens is null or d.token = any (p_tokens))
     );
 end $$;
 
@@ -6976,7 +6982,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'a76169ca23441e90', oldest_code = 1;
+update public.chat_schema set functions_hash = '05d2f617d0a28bdd', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -1285,6 +1285,7 @@ function createChat(given) {
     if (isLive && options.delivered !== false) Object.keys(core.state().conversations).forEach(signals.markDelivered);
   });
   const path = (id, rest = "") => `/conversations/${id}${rest}`;
+  const member = (id, userId) => path(id, `/participants/${userId}`);
   const view = {
     active: memo(shownConversations),
     archived: memo((...of) => shownConversations(of[0], of[1], of[2], of[3], true)),
@@ -1317,8 +1318,8 @@ function createChat(given) {
     event("newConversation", { conversation_id: conversation.id, ...conversation });
     return conversation;
   }
-  async function settle(asked) {
-    await asked;
+  async function settle(...asked) {
+    await request(...asked);
     core.dispatch({ type: "stale" });
   }
   async function patch(conversation_id, where, changes, name) {
@@ -1382,12 +1383,12 @@ function createChat(given) {
     openDirect: (other) => opens("/conversations/direct", { other_user_id: other }),
     updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
     updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
-    markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
-    addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
-    removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
-    setRole: (id, userId, role) => settle(request("PATCH", path(id, `/participants/${userId}`), { body: { role } })),
+    markUnread: (id, fromSeq) => settle("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } }),
+    addMembers: (id, ids) => settle("POST", path(id, "/participants"), { body: { participant_ids: ids } }),
+    removeMember: (id, userId) => settle("DELETE", member(id, userId)),
+    setRole: (id, userId, role) => settle("PATCH", member(id, userId), { body: { role } }),
     acceptInvite: (code) => opens(`/invites/${encodeURIComponent(code)}`, {}),
-    leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
+    leave: (id) => goes(id, "removedFromConversation", member(id, core.state().me?.id)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {
       const form = new FormData();

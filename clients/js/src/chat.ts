@@ -96,6 +96,7 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
   });
 
   const path = (id: string, rest = "") => `/conversations/${id}${rest}`;
+  const member = (id: string, userId?: string) => path(id, `/participants/${userId}`);
   const view = {
     active: memo(shownConversations),
     archived: memo((...of: Parameters<typeof shownConversations>) => shownConversations(of[0], of[1], of[2], of[3], true)),
@@ -129,8 +130,8 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
   }
 
   /** Make a request whose outcome a sync brings. */
-  async function settle(asked: Promise<unknown>) {
-    await asked;
+  async function settle(...asked: Parameters<Request>) {
+    await request(...asked);
     core.dispatch({ type: "stale" });
   }
 
@@ -197,12 +198,12 @@ export function createChat(given: Options & { connect?: boolean }): Chat {
     openDirect: (other) => opens("/conversations/direct", { other_user_id: other }),
     updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
     updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
-    markUnread: (id, fromSeq) => settle(request("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } })),
-    addMembers: (id, ids) => settle(request("POST", path(id, "/participants"), { body: { participant_ids: ids } })),
-    removeMember: (id, userId) => settle(request("DELETE", path(id, `/participants/${userId}`))),
-    setRole: (id, userId, role) => settle(request("PATCH", path(id, `/participants/${userId}`), { body: { role } })),
+    markUnread: (id, fromSeq) => settle("PUT", path(id, "/receipts"), { body: { unread_from: fromSeq } }),
+    addMembers: (id, ids) => settle("POST", path(id, "/participants"), { body: { participant_ids: ids } }),
+    removeMember: (id, userId) => settle("DELETE", member(id, userId)),
+    setRole: (id, userId, role) => settle("PATCH", member(id, userId), { body: { role } }),
     acceptInvite: (code) => opens(`/invites/${encodeURIComponent(code)}`, {}),
-    leave: (id) => goes(id, "removedFromConversation", path(id, `/participants/${core.state().me?.id}`)),
+    leave: (id) => goes(id, "removedFromConversation", member(id, core.state().me?.id)),
     deleteConversation: (id) => goes(id, "conversationDeleted", path(id)),
     async upload(file, name) {
       const form = new FormData();
