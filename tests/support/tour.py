@@ -50,6 +50,8 @@ class Recorder(Storage):
         """Every answer, the same for the same story: ids are numbered, times and cursors marked."""
         made: dict[str, str] = {}
         for function, _, text in self.calls:
+            if function == "chat_describe_database":  # which tells databases apart
+                continue
             text = UUID.sub(lambda found: made.setdefault(found[0], f"id {len(made)}"), text)
             yield f"{function}: {CURSOR.sub('cursor', TIME.sub('time', text))}"
 
@@ -105,7 +107,7 @@ def _tour(storage: Storage) -> None:
     _change_members(storage, first, ann, bob, omer, quote)
     _operators_tour(storage, first)
     revocation = storage.revoke_tokens(ann)
-    assert revocation in storage.list_revocations(60)
+    assert {**revocation, "is_erased": False} in storage.list_revocations(60)
     storage.get_user(Caller(ann.user_id, revocation["revoked_at"]))
     _fails(401, lambda: storage.get_user(Caller(ann.user_id, revocation["revoked_at"] - 0.001)))
 
