@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions 90daa754e18466af
+-- >>> functions 623a0aefcdf099aa
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -2660,13 +2660,13 @@ begin
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
 
--- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps: they
--- would read, and sort, the whole conversation for each part.
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps and
+-- no scans of tables: they would read, and sort, whole conversations for each part.
 create or replace function public.chat_export_messages(
     p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
     out cursor jsonb, out line json
 ) returns setof record
-language plpgsql stable set search_path = '' set enable_bitmapscan = off
+language plpgsql stable set search_path = '' set enable_bitmapscan = off set enable_seqscan = off
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;
@@ -2680,7 +2680,7 @@ begin
             from (
                 -- `coalesce`: read in the order of their numbers, whatever the planner thinks of the author
                 select m as message from public.messages as m
-                where m.conversation_id = v_conversation_id and coalesce(m.user_id = p_user_id) and m.type = 'text'
+                where m.conversation_id = v_conversation_id and coalesce(m.user_id = p_user_id, false) and m.type = 'text'
                   and m.seq >= coalesce(p_seq, 0)
                 order by m.seq limit v_left + 1
             ) as own
@@ -6991,7 +6991,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '90daa754e18466af', oldest_code = 1;
+update public.chat_schema set functions_hash = '623a0aefcdf099aa', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -12,6 +12,9 @@ import warnings
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
 # The system looks up names better than dnspython, which takes 20 MB and a tenth of a second: `chat.server.green`.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+# psycopg's own choice of wait function is written in C and does not see eventlet's patch: every query would stop the
+# whole server. `wait_select` is green under eventlet. Read when psycopg is imported, by whichever module comes first.
+os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 
 def patch() -> None:

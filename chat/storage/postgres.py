@@ -1,14 +1,9 @@
 """The driver for any PostgreSQL: psycopg and a pool of connections, also behind a transaction pooler."""
 
-import os
 import time
 from contextlib import suppress
 from functools import cache
 from typing import Any
-
-# psycopg's own choice of wait function is written in C and does not see eventlet's patch: every query would stop the
-# whole server. `wait_select` is green under eventlet and correct without it. Read when psycopg is imported.
-os.environ.setdefault("PSYCOPG_WAIT_FUNC", "wait_select")
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict

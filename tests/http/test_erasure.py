@@ -42,6 +42,7 @@ def gone(api: Api, sql: Sql, bob: Json) -> Json:
         message = api.send(talk, user, f"I am {NAME}, {number}")
         api.send(talk, bob, "and I am bob")
     sql("insert into chat_message_edits values (%s, 1, %s, %s, now())", message["id"], user["id"], f"I was {NAME}")
+    sql("update messages set edited_at = now(), edited_version = version where id = %s", message["id"])
     others = sql("select id from messages where user_id = %s order by seq limit 1", bob["id"])[0][0]
     for id in (bob["id"], user["id"]):
         sql("insert into chat_reactions values (%s, '👍', %s)", others, id)

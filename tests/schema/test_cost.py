@@ -140,8 +140,8 @@ CALLS: dict[str, tuple[str, int]] = {
     "a page of the history": (of_message("chat_list_message_edits", LIKED, "50", "5000"), 70),
     "a deletion": (of_message("chat_delete_message", MESSAGES // 2), 30),
     "a deletion of the last reply": (of_message("chat_delete_message", LAST_REPLY), 60),
-    "a reaction": (of_message("chat_add_reaction", MESSAGES // 2, "'👍'"), 30),
-    "another reaction to one that everybody likes": (of_message("chat_add_reaction", LIKED, "'👎'"), 30),
+    "a reaction": (of_message("chat_add_reaction", MESSAGES // 2, "'👍'"), 35),
+    "another reaction to one that everybody likes": (of_message("chat_add_reaction", LIKED, "'👎'"), 35),
     "one reaction less": (of_message("chat_remove_reaction", LIKED, "'👍'"), 60),
     "the newest who reacted": (of_message("chat_list_reactions", LIKED, "'👍'", "50", "null", "null"), 130),
     "who reacted in the middle": (

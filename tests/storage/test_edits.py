@@ -144,9 +144,13 @@ def test_attachments_that_are_not_listed_go(storage: Storage, talk: Talk, sql: S
     message = talk.send(talk.bob)["id"]
     first, second = ({"id": f"00000000-0000-4000-8000-00000000000{n}", "name": f"{n}.png"} for n in (1, 2))
     sql("update messages set attachments = jsonb_build_array(%s::jsonb, %s::jsonb)", *map(json.dumps, (first, second)))
+    for each in (first, second):
+        columns = "(id, user_id, message_id, name, type, size, state)"
+        insert = f"insert into chat_attachments {columns} values (%s, %s, %s, %s, '', 1, 'ready')"
+        sql(insert, each["id"], talk.bob.user_id, message, each["name"])
     refused(404, "attachment_not_found", lambda: storage.edit_message(talk.bob, message, {"attachments": [NOBODY]}))
     kept = storage.edit_message(talk.bob, message, {"attachments": [second["id"], second["id"]]})
-    assert kept.result["attachments"] == [second]
+    assert [each["id"] for each in kept.result["attachments"]] == [second["id"]]
     sql("update messages set message = ''")
     error = refused(422, "validation_failed", lambda: storage.edit_message(talk.bob, message, {"attachments": []}))
     assert error.errors == {"attachments": ["A message without text needs one."]}

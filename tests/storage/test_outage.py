@@ -107,7 +107,7 @@ def test_restart_between_two_requests_is_noticed_by_nobody(server: Server, datab
         for thread in threads:
             thread.start()
         waiting = "select count(*) from pg_locks where not granted"
-        assert within(TIMEOUT, lambda: holder.execute(waiting).fetchone() == (8,))
+        assert within(TIMEOUT, lambda: holder.execute(waiting).fetchone() >= (8,))
     for thread in threads:
         thread.join()
     database.stop()

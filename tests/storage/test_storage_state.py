@@ -74,7 +74,7 @@ def test_sync_brings_whole_what_is_unknown_and_a_summary_of_what_is_unchanged(st
     unknown, unchanged = answer["conversations"]
     assert unchanged == {
         "id": old, "version": 2, "last_seq": 1, "oldest_seq": 1, "unread_count": 1, "last_read_seq": 0,
-        "last_delivered_seq": 0, "pinned": False, "archived": False, "muted_until": None,
+        "last_delivered_seq": 0, "pinned": False, "archived": False, "muted_until": None, "notifications": None,
     }  # fmt: skip
     assert unknown["recovered"] is True
     assert unknown["messages"] == []

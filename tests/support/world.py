@@ -57,7 +57,7 @@ class World:
 
     def next_leaver(self) -> str:
         """Return somebody who is there to be erased."""
-        if self._sql("select from users where id = %s and erased_at is not null", self.leaver):
+        if self._sql("select 1 from users where id = %s and erased_at is not null", self.leaver):
             self.leaver = self._post("/users/create", {"username": "dan"})["id"]
         return self.leaver
 
