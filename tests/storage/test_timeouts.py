@@ -118,8 +118,9 @@ def test_a_pooled_connection_is_left_as_it_is(database_url: str, sql: Sql) -> No
 
 GREEN = """
 import sys, time
+from chat import patch
+patch.patch()
 import eventlet
-eventlet.monkey_patch()
 from chat.config import Config
 from chat.errors import StorageUnavailable
 from chat.storage.postgres import PostgresStorage

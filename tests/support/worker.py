@@ -51,12 +51,9 @@ def worker(
 
 
 def main(database_url: str, lease: str) -> None:
-    import warnings
+    from chat import patch
 
-    warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-    import eventlet
-
-    eventlet.monkey_patch()
+    patch.patch()
     import psycopg
 
     from chat.app import create_app

@@ -1,11 +1,12 @@
 // Builds dist/: chat.js and react.js for bundlers, chat.browser.js with everything in it for a page without one.
 //   node scripts/build.mjs [--check]     with --check nothing is written; stale files are exit code 1
+import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename } from "node:path";
 import { gzipSync } from "node:zlib";
 
-const root = new URL("..", import.meta.url).pathname;
+const root = fileURLToPath(new URL("..", import.meta.url));
 const check = process.argv.includes("--check");
 const common = { absWorkingDir: root, bundle: true, format: "esm", target: "es2022", write: false, charset: "utf8", legalComments: "none", logLevel: "warning" };
 
