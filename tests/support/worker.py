@@ -54,6 +54,7 @@ def main(database_url: str, lease: str) -> None:
     from chat import patch
 
     patch.patch()
+    import eventlet
     import psycopg
 
     from chat.app import create_app
