@@ -7,20 +7,19 @@ import base64
 import hashlib
 import hmac
 import time
-from functools import cache
 from typing import Any
 
 import orjson
 from flask import current_app
 
+from ..push.http import post
+from ..push.outcomes import PushFailed
 from ..storage import WebhookEvent, storage
 
 #: Seconds after which a change that the webhook has not taken is given up; people may send it again.
 GIVE_UP = 24 * 3600
 #: Tries of one job: 2, 4, 8, … seconds apart, an hour at most; a little more than GIVE_UP altogether.
 ATTEMPTS = 40
-#: Seconds that the webhook has to answer.
-TIMEOUT = 10
 #: Changes that are read at once.
 PAGE = 20
 
@@ -70,40 +69,9 @@ def _post(event: WebhookEvent) -> None:
         "webhook-timestamp": str(timestamp),
         "webhook-signature": sign(config.webhook_secret, event["event_id"], timestamp, body),
     }
-    status = _client().post(config.webhook_url, body, headers)
+    try:
+        status = post(config.webhook_url, body, headers).status
+    except PushFailed as error:
+        raise WebhookFailed(str(error)) from None
     if not 200 <= status < 300:
         raise WebhookFailed(f"the webhook answered {status}")
-
-
-class _Client:
-    """Keeps its connections. urllib3 is imported when the first change is told: few servers have a webhook."""
-
-    def __init__(self) -> None:
-        import urllib3
-
-        self._pool = urllib3.PoolManager(maxsize=8)
-        self._error = urllib3.exceptions.HTTPError
-
-    def post(self, url: str, body: bytes, headers: dict[str, str]) -> int:
-        """Return the status of the answer, whose body is not read. Raises `WebhookFailed`."""
-        try:
-            answer = self._pool.request(
-                "POST",
-                url,
-                body=body,
-                headers=headers,
-                timeout=TIMEOUT,
-                retries=False,
-                redirect=False,
-                preload_content=False,
-            )
-        except self._error as error:
-            raise WebhookFailed(f"{type(error).__name__}: {error}") from None
-        answer.drain_conn() if int(answer.headers.get("content-length") or 0) < 65_536 else answer.close()
-        answer.release_conn()
-        return answer.status
-
-
-@cache
-def _client() -> _Client:
-    return _Client()

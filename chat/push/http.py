@@ -1,4 +1,4 @@
-"""Requests to the services. urllib3 is imported with the first: few servers push."""
+"""Requests to push services and to the webhook. urllib3 is imported with the first: few servers make any."""
 
 from functools import cache
 from typing import Any, NamedTuple
