@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from chat.jobs.webhooks import GIVE_UP, TIMEOUT, sign
+from chat.jobs.webhooks import GIVE_UP, sign
 from chat.push import token_of
+from chat.push.http import TIMEOUT
 from chat.push.notes import LONGEST_TEXT
 from tests.support.node import needs_node
 
