@@ -22,6 +22,7 @@ BUSY, BIG = uid(1), uid(0)
 #: The numbers of a message to which everybody has reacted, and of the last of ten thousand replies.
 LIKED, LAST_REPLY = 10_000, 40_000
 
+
 def fill(which: str = "true") -> str:
     """Return the statements that fill a database, or with a condition on n a part of it; both may follow each other."""
     return f"""
@@ -66,6 +67,7 @@ def fill(which: str = "true") -> str:
     update messages set reply_count = 10000, last_reply_at = '2024-01-01T11:06:40Z'
     where conversation_id = '{BIG}' and seq = 30000;
 """
+
 
 #: The settings under which a query is planned.
 PLANS = {
