@@ -4,7 +4,7 @@ import gzip
 import re
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import IO, Any
 
@@ -16,12 +16,29 @@ from ..errors import StartupError
 from ..storage.bulk import count_rows, find_tables, read_rows, refuse_rows, write_rows
 from ..storage.migrations import migrations
 from .output import lent_storage
+from .rocketchat import read_rocketchat
 from .stream import read_stream
 
 #: The version of the file's form; the first line says it, with the schema's.
 FORMAT = 1
 
 ROW = re.compile(rb'\{"table":"(\w+)","row":(\{.*\})\}\n')
+
+
+Rows = tuple[Iterator[tuple[str, str]], int, list[str]]
+
+
+@contextmanager
+def _read_stream(file: Path) -> Iterator[Rows]:
+    with _open(file, "rb", file.suffix) as lines, read_stream(lines) as found:
+        yield found
+
+
+#: Whose data can be read besides our own: each lends the rows, their number and what is left out.
+OTHERS: dict[str, Callable[[Path], AbstractContextManager[Rows]]] = {
+    "stream": _read_stream,
+    "rocketchat": read_rocketchat,
+}
 
 
 @click.command
@@ -49,25 +66,30 @@ def export(file: Path) -> None:
 
 
 @click.command("import")
-@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--resume", is_flag=True, help="Go on with an import of this file that was interrupted.")
-@click.option("--from", "source", type=click.Choice(["chat", "stream"]), default="chat", help="Whose file it is.")
+@click.option("--from", "source", type=click.Choice(["chat", *OTHERS]), default="chat", help="Whose file it is.")
 def import_(file: Path, resume: bool, source: str) -> None:
     """Read everything from FILE, which `export` has written, into an empty database.
 
     With `--from stream` FILE is one that Stream Chat imports: users, channels, members, messages, reactions.
+
+    With `--from rocketchat` it is a directory in which `mongoexport` has written users.json, rocketchat_room.json,
+    rocketchat_subscription.json and rocketchat_message.json.
     """
+    if file.is_dir() != (source == "rocketchat"):
+        raise click.BadParameter(f"{file} is {'a' if file.is_dir() else 'no'} directory.", param_hint="FILE")
     with _connection() as connection:
         tables = find_tables(connection)
         if not resume:
             refuse_rows(connection, tables)
-        with _open(file, "rb", file.suffix) as lines:
-            if source == "stream":
-                with read_stream(lines) as (rows, total, notes), _progress(total) as progress:
-                    write_rows(connection, tables, rows, progress)
-                for note in notes:
-                    click.echo(note, err=True)
-            else:
+        if source in OTHERS:
+            with OTHERS[source](file) as (rows, total, notes), _progress(total) as progress:
+                write_rows(connection, tables, rows, progress)
+            for note in notes:
+                click.echo(note, err=True)
+        else:
+            with _open(file, "rb", file.suffix) as lines:
                 total = _header(lines)["rows"]
                 with _progress(total) as progress:
                     write_rows(connection, tables, _rows(lines, total), progress)
