@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ Chat = Callable[..., Result]
 
 
 def chat(url: str, *arguments: str) -> Result:
-    app: Flask = create_app(Config(auth_mode="open", database_url=url).checked())
-    with app.app_context():
-        return app.test_cli_runner(catch_exceptions=False).invoke(args=list(arguments))
+    with tempfile.TemporaryDirectory() as files:  # of the demo's picture, which nothing reads
+        app: Flask = create_app(Config(auth_mode="open", database_url=url, attachments_dir=files).checked())
+        with app.app_context():
+            return app.test_cli_runner(catch_exceptions=False).invoke(args=list(arguments))
 
 
 def digests(url: str) -> dict[str, str]:
