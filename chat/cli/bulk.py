@@ -127,9 +127,18 @@ def _places(tables: list[Table], last: bytes) -> Iterator[tuple[Table, dict[str,
 @click.command("import")
 @click.argument("file", type=click.Path(exists=True, path_type=Path))
 @click.option("--resume", is_flag=True, help="Go on with an import of this file that was interrupted.")
-@click.option("--from", "source", type=click.Choice(["chat", *OTHERS]), default="chat", help="Whose file it is.")
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["chat", *OTHERS]),
+    default="chat",
+    show_default=True,
+    help="Whose file it is.",
+)
 def import_(file: Path, resume: bool, source: str) -> None:
-    """Read everything from FILE, which `export` has written, into an empty database.
+    """Read everything from FILE into an empty database.
+
+    FILE is what `export` has written. Stop the server first.
 
     With `--from stream` FILE is one that Stream Chat imports: users, channels, members, messages, reactions.
 

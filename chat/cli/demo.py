@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 import click
 import orjson
+from flask import current_app
 
 from ..actions.attachments import upload
 from ..auth import Caller
@@ -40,7 +41,12 @@ def seed_demo(days: int) -> None:
             storage.age_demo(conversation, _ages(len(said), days))
             _read(storage, callers, conversation, members, len(said))
     names = ", ".join(PEOPLE)
-    click.echo(f"{len(TALKS)} conversations of {names}. `token Ada` signs a token; her id is {callers['Ada'].user_id}.")
+    click.echo(f"{len(TALKS)} conversations of {names}.")
+    id = callers["Ada"].user_id
+    if current_app.config["CHAT"].auth_mode == "open":
+        click.echo(f"To look at it as Ada, start the web client with her id in place of a name: {id}")
+    else:
+        click.echo(f"Ada's id is {id}; `token Ada` signs a token for her.")
 
 
 def _id(name: str) -> str:

@@ -121,6 +121,30 @@ def test_the_demo_leaves_conversations_alone_in_which_people_write(
     assert sql(times, garden) == before
 
 
+def test_the_demo_says_how_to_look_at_it(database_url: str, tmp_path: Path, chat: Chat, ada: str) -> None:
+    assert f"Ada's id is {ada}; `token Ada`" in done(chat("seed-demo"))
+    app = create_app(Config(auth_mode="open", database_url=database_url, attachments_dir=str(tmp_path)).checked())
+    with app.app_context():
+        assert f"in place of a name: {ada}" in done(app.test_cli_runner().invoke(args=["seed-demo"]))
+
+
+def test_a_list_that_may_go_on_says_so(chat: Chat, ada: str) -> None:
+    for command in ("users", "conversations"):
+        assert chat(command, "-n", "2").stderr == "These are the first 2; -n shows more.\n"
+        assert chat(command, "-n", "20").stderr == ""
+
+
+def test_h_asks_for_help_everywhere(chat: Chat) -> None:
+    for command in (["users"], ["users", "show"], ["jobs", "retry"], ["export"], ["database"]):
+        assert "Usage: " in done(chat(*command, "-h"))
+
+
+def test_what_follows_a_program_of_the_database_goes_to_it(settings: dict[str, Any], chat: Chat) -> None:
+    if "database_url" in settings:
+        assert chat("database", "pg_dump", "--help").exit_code == 0
+        assert chat("database", "pg_dump", "--no-such-thing").exit_code == 1
+
+
 def test_users_are_listed_shown_and_found(chat: Chat, ada: str) -> None:
     listed = done(chat("users"))
     assert re.search(rf"^{ada}  Ada +3  +20", listed, re.MULTILINE)
