@@ -140,9 +140,7 @@ def build(source: Path = HERE) -> str:
         (source / "header.sql").read_text(encoding="utf-8"),
         PREPARE.format(begin=BEGIN, version=len(parts)),
         *(STEP.format(begin=BEGIN, **step._asdict()) for step in parts),
-        FUNCTIONS.format(
-            hash=digest, begin=BEGIN, functions=functions, plans=plans, grants=grants, oldest=OLDEST_CODE
-        ),
+        FUNCTIONS.format(hash=digest, begin=BEGIN, functions=functions, plans=plans, grants=grants, oldest=OLDEST_CODE),
     ]
     return "\n\n".join(each.rstrip() + "\n" for each in written)
 

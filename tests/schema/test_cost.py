@@ -22,14 +22,15 @@ BUSY, BIG = uid(1), uid(0)
 #: The numbers of a message to which everybody has reacted, and of the last of ten thousand replies.
 LIKED, LAST_REPLY = 10_000, 40_000
 
+
 def fill(which: str = "true") -> str:
     """Return the statements that fill a database, or with a condition on n a part of it; both may follow each other."""
     return f"""
     create or replace function pg_temp.uid(n bigint) returns uuid immutable language sql
     as $$ select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
     insert into users (id, username, created_at)
-    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n where n <= {CONVERSATIONS} + 3 or {which}
-    on conflict do nothing;
+    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n
+    where n <= {CONVERSATIONS} + 3 or {which} on conflict do nothing;
     insert into conversations (id, name, owner_user_id, version, last_seq, last_activity_at)
     select pg_temp.uid(n), 'group ' || n, '{BUSY}'::uuid, 3, 2, '2024-06-01'::timestamptz - n * interval '1 minute'
     from generate_series(1, {CONVERSATIONS}) as n where {which}
@@ -66,6 +67,7 @@ def fill(which: str = "true") -> str:
     update messages set reply_count = 10000, last_reply_at = '2024-01-01T11:06:40Z'
     where conversation_id = '{BIG}' and seq = 30000;
 """
+
 
 #: The settings under which a query is planned.
 PLANS = {
