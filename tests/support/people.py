@@ -144,24 +144,34 @@ class People(RuleBasedStateMachine):
         online = [phone for phone in self.phones if phone.socket]
         for phone in online:
             phone.send()
+        self.wait_for_scheduled()
         for phone in online:
             phone.catch_up()
         for phone in online:
             self.shows_the_same(phone)
 
+    def wait_for_scheduled(self) -> None:
+        """Wait until what was to be sent later has been sent, or has failed: it would come between two reads."""
+        deadline = time.monotonic() + self.patience
+        for user in self.users:
+            while waiting := [
+                each for each in self.api.request("GET", f"/scheduled?user_id={user['id']}") if not each["failed"]
+            ]:
+                assert time.monotonic() < deadline, waiting
+                time.sleep(0.05)
+
     def shows_the_same(self, phone: Phone) -> None:
         """Assert that the phone comes to show what a fresh one shows, once what is held back has arrived."""
         deadline = time.monotonic() + self.patience
         while True:
-            waiting = [each for each in phone.scheduled() if not each["failed"]]
             first_seqs = {id: each.first_seq for id, each in phone.conversations.items()}
             failed = {each["id"] for each in phone.scheduled() if each["failed"]} - phone.failed
             shown, expected = (
                 self.as_told(phone, state) for state in (phone.shown(), fresh(self.api, phone.me, first_seqs))
             )
-            if shown == expected and not waiting and not failed:
+            if shown == expected and not failed:
                 return
-            wrong = [*differences(shown, expected), *waiting, *failed]
+            wrong = [*differences(shown, expected), *failed]
             assert time.monotonic() < deadline, "it shows something else:\n" + "\n".join(map(str, wrong))
             time.sleep(0.1)
             phone.catch_up()
