@@ -1210,7 +1210,7 @@ end $step$;
 commit;
 
 
--- >>> functions 623a0aefcdf099aa
+-- >>> functions 669e1e5daa94df4d
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1293,33 +1293,46 @@ begin
     ));
 end $$;
 
--- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
--- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
-create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+-- Lock a user's files that are to be sent. Raises 404 attachment_not_found for what is not the user's own, 409 attachment_used
+-- for what belongs to a message.
+create or replace function public.chat_lock_own_attachments(p_ids uuid[], p_user_id uuid) returns void
 language plpgsql set search_path = ''
 as $$
 declare
-    v_ids uuid[];
     v_found integer;
     v_used boolean;
 begin
-    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
-        return p_message;
+    if cardinality(p_ids) = 0 then
+        return;
     end if;
-    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
     -- In one order, so that two messages that name the same files never wait for each other in a circle.
     select count(*), bool_or(sent_at is not null) into v_found, v_used
     from (
         select sent_at from public.chat_attachments
-        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        where id = any (p_ids) and user_id = p_user_id and state = 'ready'
         order by id for no key update
     ) as own;
-    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+    if v_found < (select count(distinct id) from unnest(p_ids) as id) then
         raise exception using errcode = 'PT404', message = 'attachment_not_found';
     end if;
     if v_used then
         raise exception using errcode = 'PT409', message = 'attachment_used';
     end if;
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises what
+-- chat_lock_own_attachments raises.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    perform public.chat_lock_own_attachments(v_ids, p_message.user_id);
     update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
     update public.messages
     set attachments = (
@@ -5401,9 +5414,9 @@ begin
     end if;
 end $$;
 
--- Raises 404 for messages that a draft answers and its sender cannot see.
+-- Raises 404 for messages that a draft answers and its sender cannot see, and what chat_lock_own_attachments raises.
 create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
-language plpgsql stable set search_path = ''
+language plpgsql set search_path = ''
 as $$
 begin
     if p_draft ->> 'reply_to' is not null then
@@ -5412,6 +5425,9 @@ begin
     if p_draft ->> 'thread_id' is not null then
         perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
     end if;
+    perform public.chat_lock_own_attachments(
+        array(select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'attachments', 'null')) as id), p_member.user_id
+    );
 end $$;
 
 create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
@@ -5518,6 +5534,26 @@ begin
     return v_scheduled;
 end $$;
 
+-- A draft with the fields that p_changes has; custom is merged, as in an edit. Raises 422 when nothing is left of it, or custom
+-- has grown too large.
+create or replace function public.chat_changed_draft(p_draft jsonb, p_changes jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_draft jsonb := p_draft || p_changes;
+begin
+    if p_changes ? 'custom' then
+        v_draft := v_draft || jsonb_build_object(
+            'custom', public.chat_merge_custom(p_draft -> 'custom', p_changes -> 'custom')
+        );
+    end if;
+    if coalesce(v_draft ->> 'message', '') = '' and coalesce(nullif(v_draft -> 'attachments', 'null'), '[]') = '[]' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"attachments": ["A message without text needs one."]}';
+    end if;
+    return v_draft;
+end $$;
+
 -- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
 -- only at another time.
 create or replace function public.chat_update_scheduled(
@@ -5534,7 +5570,7 @@ begin
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
-    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+    set draft = public.chat_changed_draft(draft, p_changes), send_at = coalesce(p_send_at, send_at),
         failed = case when p_send_at is null then failed end
     where id = p_scheduled_id returning * into v_scheduled;
     if p_send_at is not null then
@@ -6991,7 +7027,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '623a0aefcdf099aa', oldest_code = 1;
+update public.chat_schema set functions_hash = '669e1e5daa94df4d', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
