@@ -86,6 +86,19 @@ def test_an_edit_or_a_reaction_beside_a_deletion_leaves_nothing(
         assert other.execute(f"select count(*) from {table}").fetchone() == (0,)  # type: ignore[call-overload]
 
 
+def test_one_who_reacts_twice_at_once_has_reacted_once(direct: Storage, group: Group) -> None:
+    actor = group[1][1]
+    message, version = send(direct, group)["id"], 2
+    for change in direct.add_reaction, direct.remove_reaction:
+        done = at_once(*[lambda: change(actor, message, "👍")] * WRITERS)  # noqa: B023
+        version += 1
+        assert [each.announce for each in done].count(True) == 1
+        assert {each.result["version"] for each in done} == {version}
+        count = int(change == direct.add_reaction)
+        assert [each["count"] for each in json.loads(direct.get_message(actor, message))["reactions"]] == [1] * count
+    assert items(direct.list_conversations(actor, 1, 0))[0]["version"] == version
+
+
 def test_many_react_and_take_back_at_once_and_are_counted_right(
     direct: Storage, group: Group, other: psycopg.Connection
 ) -> None:
