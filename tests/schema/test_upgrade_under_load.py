@@ -56,7 +56,8 @@ class Tutorial:
                 text = str(uuid4())
                 try:
                     connection.execute(
-                        "insert into messages (conversation_id, user_id, message, created_at) values (%s, %s, %s, now())",
+                        "insert into messages (conversation_id, user_id, message, created_at) "
+                        "values (%s, %s, %s, now())",
                         (self.talk, self.ann, text),
                     )
                 except (
