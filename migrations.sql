@@ -1236,7 +1236,7 @@ end $step$;
 commit;
 
 
--- >>> functions ea81ab4c9cb5b522
+-- >>> functions 87659e7170459ef9
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1953,7 +1953,7 @@ end $$;
 -- departures --------------------------------------------------------------------------------------------------------
 
 -- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
--- last one out deletes the conversation. The result is the participant as it was, with the version of the removal.
+-- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is the participant as it was, with the version of the removal.
 create or replace function public.chat_remove_member(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
 ) returns json
@@ -1982,6 +1982,8 @@ begin
         'event', 'removedFromConversation', 'user_ids', array[p_member_id], 'payload',
         json_build_object('conversation_id', p_conversation_id, 'version', v_conversation.version + 1)
     )];
+    delete from public.chat_thread_members
+    where user_id = p_member_id and conversation_id = p_conversation_id and following;
     delete from public.user_conversation where conversation_id = p_conversation_id and user_id = p_member_id;
     if not public.chat_hand_over(v_conversation) then
         delete from public.conversations where id = p_conversation_id;
@@ -6541,7 +6543,7 @@ begin
     return v_member;
 end $$;
 
--- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- Let members follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
 -- several of these rows.
 create or replace function public.chat_draw_into_thread(
     p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
@@ -6549,7 +6551,9 @@ create or replace function public.chat_draw_into_thread(
 language sql
 as $$
     insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
-    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    select p_thread_id, user_id, p_conversation_id, true, p_read_seq from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = any (p_user_ids)
+    order by user_id
     on conflict (thread_id, user_id) do update set following = true where t.following is null
 $$;
 
@@ -7070,7 +7074,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'ea81ab4c9cb5b522', oldest_code = 1;
+update public.chat_schema set functions_hash = '87659e7170459ef9', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 
