@@ -29,8 +29,8 @@ def fill(which: str = "true") -> str:
     create or replace function pg_temp.uid(n bigint) returns uuid immutable language sql
     as $$ select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
     insert into users (id, username, created_at)
-    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n where n <= {CONVERSATIONS} + 3 or {which}
-    on conflict do nothing;
+    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n
+    where n <= {CONVERSATIONS} + 3 or {which} on conflict do nothing;
     insert into conversations (id, name, owner_user_id, version, last_seq, last_activity_at)
     select pg_temp.uid(n), 'group ' || n, '{BUSY}'::uuid, 3, 2, '2024-06-01'::timestamptz - n * interval '1 minute'
     from generate_series(1, {CONVERSATIONS}) as n where {which}
