@@ -123,7 +123,7 @@ CALLS: dict[str, Call] = {
     "attachments.get_attachment": Call(names="user_id"),
     "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
-    "receipts.list_receipts": Call(names="user_id"),
+    "receipts.list_receipts": Call(lambda world: {"limit": 10}, "user_id"),
     "receipts.list_unread": Call(names="user_id"),
     "sync.sync": Call(lambda world: {"since": {world.conversation: 1}, "limit": 10}, "user_id"),
 }
