@@ -27,7 +27,7 @@ from tests.support.gateway import SCRATCH, Gateway, storage_on
 from tests.support.identity import SECRET
 from tests.support.node import JavaScriptDevice, install
 from tests.support.postgrest import PostgrestStandIn
-from tests.support.server import Device, Server
+from tests.support.server import WSGI, Device, Server
 
 TEMPLATE = "chat_template"
 
@@ -229,10 +229,10 @@ def make_server(make_database: Callable[..., str], tmp_path: Path) -> Iterator[C
     """A function that starts the real server in a process of its own; settings are environment variables."""
     servers = []
 
-    def make(**settings: str) -> Server:
+    def make(program: Path = WSGI, **settings: str) -> Server:
         if not settings.keys() & {"DATABASE_URL", "SUPABASE_PROJECT_URL", "DATA_DIR"}:
             settings["DATABASE_URL"] = make_database()
-        server = Server(tmp_path, {"AUTH_MODE": "open", **settings})
+        server = Server(tmp_path, {"AUTH_MODE": "open", **settings}, program)
         servers.append(server)
         server.start()
         return server

@@ -18,8 +18,9 @@ from chat.config import Config
 from chat.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from tests.support.client import Api
-from tests.support.equivalence import MESSAGE, Phone
-from tests.support.fresh import all_messages, fresh_messages
+from tests.support.equivalence import Phone
+from tests.support.fresh import all_messages, fresh
+from tests.support.known import MESSAGE
 from tests.support.postgrest_sql import create_roles
 from tests.support.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
 from tests.support.server import Server
@@ -89,7 +90,9 @@ class Stream:
         self.phone.catch_up()
         (conversation,) = self.phone.conversations.values()
         first_seqs = {self.conversation["id"]: conversation.first_seq}
-        assert self.phone.shown_messages() == fresh_messages(self.api, self.phone.me, first_seqs)
+        shown, expected = self.phone.shown(), fresh(self.api, self.phone.me, first_seqs)
+        for name in "about", "messages":
+            assert [each[name] for each in shown.values()] == [each[name] for each in expected.values()]
         self.phone.leave()
         assert "Traceback" not in self.server.log.read_text()
 

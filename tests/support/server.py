@@ -31,7 +31,8 @@ def free_port() -> int:
 class Server:
     """One run, or several one after the other, of the real server on one port."""
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], program: Path = WSGI) -> None:
+        self._program = program
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / f"server-{self.port}.log"
@@ -46,7 +47,7 @@ class Server:
         environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(WSGI)],
+                [sys.executable, str(self._program)],
                 cwd=self._directory,
                 env={**environ, "PORT": str(self.port), "LOG_LEVEL": "warning", **self._settings},
                 stdout=log,
