@@ -15,6 +15,7 @@ import engineio
 import requests
 import socketio
 import urllib3
+import websocket
 
 from .documented import check_acknowledgement
 
@@ -108,16 +109,27 @@ class Device:
 
     def __init__(self, server: Server, auth: Any = None, transports: list[str] | None = None, **headers: str) -> None:
         self.heard: Queue[tuple[str, Any]] = Queue()
-        self._session = requests.Session()  # ours, because the client forgets to close its own
-        self.socket = SocketClient(reconnection=False, http_session=self._session)
+        # Ours, because the client forgets to close its own: the session, and a socket whose server went away before
+        # it said the first word.
+        self._session = requests.Session()
+        self._websockets: list[websocket.WebSocket] = []
+        self.socket = SocketClient(
+            reconnection=False,
+            http_session=self._session,
+            websocket_extra_options={"class_": self._make_websocket},
+        )
         self.socket.on("*", lambda event, data=None: self.heard.put((event, data)))
         self.socket.on("disconnect", lambda reason=None: self.heard.put(("disconnect", reason)))
         self.socket.on("connect_error", lambda data=None: self.heard.put(("connect_error", data)))
         try:
             self.socket.connect(server.url, auth=auth, headers=headers, transports=transports or ["websocket"])
-        except socketio.exceptions.ConnectionError:
+        except BaseException:
             self.close()
             raise
+
+    def _make_websocket(self, **options: Any) -> websocket.WebSocket:
+        self._websockets.append(websocket.WebSocket(**options))
+        return self._websockets[-1]
 
     @property
     def sid(self) -> str:
@@ -155,8 +167,8 @@ class Device:
 
     def close(self) -> None:
         self.socket.disconnect()
-        if self.socket.eio.ws:  # left open when the server has gone
-            self.socket.eio.ws.shutdown()
+        for each in self._websockets:  # left open when the server has gone
+            each.shutdown()
         self._session.close()
 
     def __enter__(self) -> "Device":
