@@ -86,6 +86,10 @@ class Server:
         return self.http.request(method, self.url + path, json=body, headers=named, timeout=30)
 
 
+#: Engine.IO's packet that closes a session.
+FAREWELL = b"1"
+
+
 class InOrder(engineio.Client):
     """Handles one packet after the other; the original starts a thread for each, and they overtake each other."""
 
@@ -93,7 +97,13 @@ class InOrder(engineio.Client):
         return super()._trigger_event(event, *args, run_async=False, **options)
 
     def disconnect(self, abort: bool = False, reason: Any = None) -> None:
-        """Close the connection; in a handler it cannot wait for the thread that reads, which is its own."""
+        """Close the connection; in a handler it cannot wait for the thread that reads, which is its own.
+
+        The original leaves the farewell to a thread that may have ended before it says it. A server that polls are
+        made to would then answer the last one with its next ping, half a minute later.
+        """
+        if self.state == "connected" and self.current_transport == "polling":
+            self._send_request("POST", self.base_url, {"Content-Type": "text/plain"}, FAREWELL, timeout=5)
         super().disconnect(abort=abort or self.read_loop_task is threading.current_thread(), reason=reason)
 
 
