@@ -40,10 +40,10 @@ class Wire:
 
     def read_all(self) -> bytes:
         """Return everything up to the end of the connection, which a reset is too."""
-        pieces, self._input = [self._input], b""
-        while data := self._receive():
-            pieces.append(data)
-        return b"".join(pieces)
+        while self._fill():
+            pass
+        data, self._input = self._input, b""
+        return data
 
     def answer(self) -> tuple[int, dict[str, str], bytes]:
         """Return status, headers (lower case) and body of the next answer; status 0 when the connection is closed."""
@@ -61,15 +61,12 @@ class Wire:
         return not self._input and not self._fill()
 
     def _fill(self) -> bool:
-        data = self._receive()
+        try:
+            data = self.socket.recv(1 << 16)
+        except ConnectionError:
+            return False
         self._input += data
         return bool(data)
-
-    def _receive(self) -> bytes:
-        try:
-            return self.socket.recv(1 << 16)
-        except ConnectionError:
-            return b""
 
     def __enter__(self) -> "Wire":
         return self
