@@ -22,7 +22,7 @@ from tests.support.equivalence import Phone
 from tests.support.fresh import all_messages, fresh
 from tests.support.known import MESSAGE
 from tests.support.postgrest_sql import create_roles
-from tests.support.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
+from tests.support.proofs import DRIVERS, HttpWriter, PatientApi, SocketWriter, reached_by, size
 from tests.support.server import Server
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(size(120, 1800))]
@@ -38,10 +38,11 @@ class Stream:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.api = Api(server)
+        self.api = PatientApi(server)
         users = self.api.users(*(f"writer {number}" for number in range(4)), "listener")
         self.conversation = self.api.conversation(users[0], *users[1:])
         self.phone = Phone(server, users[-1])
+        self.phone.api = self.api
         kinds = (HttpWriter, SocketWriter, HttpWriter, SocketWriter)
         self.writers = [kind(server, user, self.conversation) for kind, user in zip(kinds, users, strict=False)]
         self.acknowledged: list[list[dict[str, Any]]] = [[] for _ in self.writers]

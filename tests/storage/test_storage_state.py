@@ -183,7 +183,8 @@ def test_both_drivers_read_the_same_values(drivers: list[Storage]) -> None:
         lambda storage: storage.list_receipts(ann, id),
         lambda storage: storage.list_unread(ann),
         lambda storage: storage.get_audience(id),
-        lambda storage: storage.sync(ann, {id: 5}, None, 100),
+        # Without the cursor, which is of the whole cluster's transactions, those of other databases too.
+        lambda storage: synced(storage, ann, {id: 5}, 100) | {"cursor": None},
     ]
     for read in readings:
         assert read(direct) == read(over_api)
