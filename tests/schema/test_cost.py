@@ -201,7 +201,7 @@ CALLS: dict[str, tuple[str, int]] = {
     # Two rows for each of the user's conversations, to find the most recent, then the page.
     "the first page of conversations": (
         f"chat_list_conversations('{BUSY}', null, 50, 10, false, null)",
-        2 * CONVERSATIONS + 50 * 20,
+        2 * CONVERSATIONS + 50 * 30,
     ),
     "the last page of conversations": (
         f"""chat_list_conversations('{BUSY}', null, 50, 10, false,

@@ -75,4 +75,4 @@ def test_a_page_of_those_to_push_to_costs_what_is_on_it(connection: psycopg.Conn
     id = value(connection, "select id from messages")
     asked = cost(connection, f"""chat_list_push_targets('{id}', '{{"services": ["expo"], "limit": 50}}')""")
     assert asked.rows <= 50 * 3 + 20
-    assert asked.blocks <= 50 * 12 + 60
+    assert asked.blocks <= 50 * 16
