@@ -19,7 +19,11 @@ export function Home({ onSignOut }) {
   const isOpen = kind === "c" && isKnown;
 
   useEffect(() => void (document.title = unread ? `(${unread}) Chat` : "Chat"), [unread]);
-  useEffect(() => chat.on("message", (message) => say(chat, message)), [chat]);
+  useEffect(() => {
+    const hear = (message) => say(chat, message);
+    chat.socket.on("message", hear);
+    return () => chat.socket.off("message", hear);
+  }, [chat]);
 
   return html`
     <div class=${`home${isOpen ? " open" : ""}`}>

@@ -13,8 +13,8 @@ import { Panel } from "./Panel.js";
 export function Thread({ about, rootId, names, onClose }) {
   const chat = useChat();
   const me = useMe().id;
-  const root = useChatState((each) => each.messages(about.id).find(({ id }) => id === rootId)) ?? chat.state().conversations[about.id].extras[rootId];
-  const replies = useChatState((each) => each.thread(about.id, rootId));
+  const root = useChatState((each) => each.messages(about.id).find(({ id }) => id === rootId)) ?? chat.state().conversations[about.id].messages.find(({ id }) => id === rootId);
+  const replies = useChatState((each) => each.messages(about.id, rootId));
   const [active, setActive] = useState("");
   const [hasOlder, setOlder] = useState(false);
   const [answering, setAnswering] = useState({ reply: null, edited: null });
