@@ -24,7 +24,7 @@ create table if not exists public.chat_schema (
 );
 do $$
 begin
-    if exists (select from public.chat_schema where version > 25) then
+    if exists (select from public.chat_schema where version > 26) then
         raise exception using errcode = 'PT409', message = 'schema_too_new',
             detail = 'This database belongs to a newer release than this migrations.sql.';
     end if;
@@ -1210,7 +1210,33 @@ end $step$;
 commit;
 
 
--- >>> functions 623a0aefcdf099aa
+-- >>> step 26 message_statistics
+begin;
+set local client_min_messages = warning;
+set local lock_timeout = '3s';
+set local statement_timeout = 0;
+do $$ begin perform pg_advisory_xact_lock(7243691); end $$;
+
+do $step$
+begin
+    if exists (select from public.chat_schema where version >= 26) then
+        return;
+    end if;
+
+-- PostgreSQL counts the messages only when there are some. Before that it plans as for a table that grows, which is right:
+-- sessions keep what was planned for fifty messages until it counts again, a minute later, and then there may be many.
+alter table public.messages set (
+    autovacuum_analyze_threshold = 2000, autovacuum_vacuum_threshold = 2000, autovacuum_vacuum_insert_threshold = 2000
+);
+
+    insert into public.chat_schema (version) values (26)
+    on conflict (only_row) do update set version = excluded.version;
+end $step$;
+
+commit;
+
+
+-- >>> functions 93d3da1dd271779d
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -5764,17 +5790,18 @@ begin
         select s.*, a.author, r.repeated, v.conversation, case
             when (a.author).id is null or (a.author).erased_at is not null then 'user_not_found'
             when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
-            when not exists (
-                select from public.user_conversation as m
-                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
-            ) then 'conversation_not_found'
+            when b.is_member is null then 'conversation_not_found'
             when (r.repeated).id is not null then null
             when (v.conversation).type = 'direct' and public.chat_is_blocked(s.conversation_id, s.user_id) then 'blocked'
             when (v.conversation).frozen or (v.conversation).slow_mode_seconds > 0 then 'send_alone'
         end as code
         from sends as s
-        -- `limit 1`: looked up by the index, however many rows the planner expects
+        -- `limit 1`: looked up one by one, however many rows the planner expects
         left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select true as is_member from public.user_conversation as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id limit 1
+        ) as b on true
         left join lateral (
             select m as repeated from public.messages as m
             where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1
@@ -6945,6 +6972,22 @@ begin
 end $$;
 
 
+-- plans -------------------------------------------------------------------------------------------------------------
+
+-- Rows are looked up by an index, also while there are few: a session keeps its plans, and one that was made for a hundred
+-- messages must not read all of a hundred thousand, until PostgreSQL counts them again.
+do $$
+declare
+    v_function regprocedure;
+begin
+    for v_function in
+        select oid from pg_proc
+        where pronamespace = 'public'::regnamespace and proname like 'chat\_%' and prokind = 'f' and prosecdef
+    loop
+        execute format('alter function %s set enable_seqscan = off', v_function);
+    end loop;
+end $$;
+
 -- grants ------------------------------------------------------------------------------------------------------------
 
 -- Closed, but for the server: row level security without a policy, and every right taken from everyone. Supabase grants
@@ -6991,7 +7034,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '623a0aefcdf099aa', oldest_code = 1;
+update public.chat_schema set functions_hash = '93d3da1dd271779d', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

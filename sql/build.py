@@ -76,6 +76,9 @@ FUNCTIONS = """-- >>> functions {hash}
 
 {functions}
 
+-- plans -------------------------------------------------------------------------------------------------------------
+
+{plans}
 -- grants ------------------------------------------------------------------------------------------------------------
 
 {grants}
@@ -130,13 +133,14 @@ def build(source: Path = HERE) -> str:
         f"-- {path.stem} {'-' * (114 - len(path.stem))}\n\n{path.read_text(encoding='utf-8').strip()}\n"
         for path in sorted((source / "functions").glob("*.sql"))
     )
+    plans = (source / "plans.sql").read_text(encoding="utf-8")
     grants = (source / "grants.sql").read_text(encoding="utf-8")
-    digest = hashlib.sha256((functions + grants).encode()).hexdigest()[:16]
+    digest = hashlib.sha256((functions + plans + grants).encode()).hexdigest()[:16]
     written = [
         (source / "header.sql").read_text(encoding="utf-8"),
         PREPARE.format(begin=BEGIN, version=len(parts)),
         *(STEP.format(begin=BEGIN, **step._asdict()) for step in parts),
-        FUNCTIONS.format(hash=digest, begin=BEGIN, functions=functions, grants=grants, oldest=OLDEST_CODE),
+        FUNCTIONS.format(hash=digest, begin=BEGIN, functions=functions, plans=plans, grants=grants, oldest=OLDEST_CODE),
     ]
     return "\n\n".join(each.rstrip() + "\n" for each in written)
 

@@ -22,17 +22,18 @@ begin
         select s.*, a.author, r.repeated, v.conversation, case
             when (a.author).id is null or (a.author).erased_at is not null then 'user_not_found'
             when to_timestamp(s.issued_at) < (a.author).tokens_valid_from then 'token_invalid'
-            when not exists (
-                select from public.user_conversation as m
-                where m.conversation_id = s.conversation_id and m.user_id = s.user_id
-            ) then 'conversation_not_found'
+            when b.is_member is null then 'conversation_not_found'
             when (r.repeated).id is not null then null
             when (v.conversation).type = 'direct' and public.chat_is_blocked(s.conversation_id, s.user_id) then 'blocked'
             when (v.conversation).frozen or (v.conversation).slow_mode_seconds > 0 then 'send_alone'
         end as code
         from sends as s
-        -- `limit 1`: looked up by the index, however many rows the planner expects
+        -- `limit 1`: looked up one by one, however many rows the planner expects
         left join lateral (select u as author from public.users as u where u.id = s.user_id limit 1) as a on true
+        left join lateral (
+            select true as is_member from public.user_conversation as m
+            where m.conversation_id = s.conversation_id and m.user_id = s.user_id limit 1
+        ) as b on true
         left join lateral (
             select m as repeated from public.messages as m
             where m.conversation_id = s.conversation_id and m.user_id = s.user_id and m.client_id = s.client_id limit 1

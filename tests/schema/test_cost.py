@@ -22,33 +22,42 @@ BUSY, BIG = uid(1), uid(0)
 #: The numbers of a message to which everybody has reacted, and of the last of ten thousand replies.
 LIKED, LAST_REPLY = 10_000, 40_000
 
-FILL = f"""
-    create function pg_temp.uid(n bigint) returns uuid immutable language sql
+
+def fill(which: str = "true") -> str:
+    """Return the statements that fill a database, or with a condition on n a part of it; both may follow each other."""
+    return f"""
+    create or replace function pg_temp.uid(n bigint) returns uuid immutable language sql
     as $$ select ('00000000-0000-4000-8000-' || lpad(n::text, 12, '0'))::uuid $$;
     insert into users (id, username, created_at)
-    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n;
+    select pg_temp.uid(n), 'user ' || n, now() from generate_series(1, {USERS}) as n
+    where n <= {CONVERSATIONS} + 3 or {which} on conflict do nothing;
     insert into conversations (id, name, owner_user_id, version, last_seq, last_activity_at)
     select pg_temp.uid(n), 'group ' || n, '{BUSY}'::uuid, 3, 2, '2024-06-01'::timestamptz - n * interval '1 minute'
-    from generate_series(1, {CONVERSATIONS}) as n
-    union all select '{BIG}', 'big', '{BUSY}'::uuid, {MESSAGES} + 1, {MESSAGES}, '2025-06-01';
+    from generate_series(1, {CONVERSATIONS}) as n where {which}
+    union all select '{BIG}', 'big', '{BUSY}'::uuid, {MESSAGES} + 1, {MESSAGES}, '2025-06-01'
+    on conflict do nothing;
     insert into user_conversation (conversation_id, user_id, last_read_seq)
     select pg_temp.uid(n), pg_temp.uid(u), 1
-    from generate_series(0, {CONVERSATIONS}) as n, lateral unnest(array[1, n + 2, n + 3]) as u;
+    from generate_series(0, {CONVERSATIONS}) as n, lateral unnest(array[1, n + 2, n + 3]) as u
+    where {which} on conflict do nothing;
     insert into messages (conversation_id, user_id, message, created_at, seq, version, client_id)
     select '{BIG}', pg_temp.uid(1 + n % 3), 'message ' || n, '2024-01-01'::timestamptz + n * interval '1 second',
            n, n + 1, case when n % 2 = 0 then 'c-' || n end
-    from generate_series(1, {MESSAGES}) as n
+    from generate_series(1, {MESSAGES}) as n where {which}
     union all
     select pg_temp.uid(n), pg_temp.uid(n + 2), 'hello', '2024-01-01'::timestamptz + seq * interval '1 second',
            seq, seq + 1, null
-    from generate_series(1, {CONVERSATIONS}) as n, generate_series(1, 2) as seq;
+    from generate_series(1, {CONVERSATIONS}) as n, generate_series(1, 2) as seq where {which}
+    on conflict do nothing;
     -- To one message everybody has reacted, ten thousand are pinned, and ten thousand are replies to one.
     insert into chat_reactions (message_id, emoji, user_id, created_at)
     select id, '👍', pg_temp.uid(n), now() + n * interval '1 second'
-    from messages, generate_series(1, {USERS}) as n where conversation_id = '{BIG}' and seq = {LIKED};
+    from messages, generate_series(1, {USERS}) as n where conversation_id = '{BIG}' and seq = {LIKED} and {which}
+    on conflict do nothing;
     insert into chat_message_edits (message_id, version, user_id, message, edited_at)
     select id, n, '{BUSY}', 'text ' || n, now()
-    from messages, generate_series(1, 10000) as n where conversation_id = '{BIG}' and seq = {LIKED};
+    from messages, generate_series(1, 10000) as n where conversation_id = '{BIG}' and seq = {LIKED} and {which}
+    on conflict do nothing;
     update messages set reactions = jsonb_build_array(jsonb_build_object(
         'emoji', '👍', 'count', {USERS}, 'user_ids', array(select pg_temp.uid(n) from generate_series(1, 20) as n)
     )), user_id = '{BUSY}' where conversation_id = '{BIG}' and seq = {LIKED};
@@ -57,8 +66,8 @@ FILL = f"""
     where conversation_id = '{BIG}' and seq between 30001 and {LAST_REPLY};
     update messages set reply_count = 10000, last_reply_at = '2024-01-01T11:06:40Z'
     where conversation_id = '{BIG}' and seq = 30000;
-    analyze;
 """
+
 
 #: The settings under which a query is planned.
 PLANS = {
@@ -81,6 +90,14 @@ def page(**cursor: object) -> str:
 def sync(since: int, limit: int = 50) -> str:
     known = {uid(number): 3 for number in range(1, CONVERSATIONS + 1)} | {BIG: since}
     return f"chat_sync('{BUSY}', null, '{json.dumps(known)}', null, {limit})"
+
+
+def send_batch(*client_ids: str | None) -> str:
+    sends = [
+        {"user_id": uid(3), "issued_at": None, "conversation_id": BIG, "message": "hello", "client_id": client_id}
+        for client_id in client_ids
+    ]
+    return f"chat_send_messages('{json.dumps(sends)}')"
 
 
 def send(client_id: str | None) -> str:
@@ -122,6 +139,7 @@ CALLS: dict[str, tuple[str, int]] = {
     "a send": (send(None), 30),
     "a send with a client id": (send("new"), 30),
     "a send repeated": (send("c-99998"), 30),
+    "a batch": (send_batch(None, "new", "newer", "c-99998"), 80),
     "a receipt": (f"""chat_update_receipt('{BUSY}', null, '{BIG}', '{{"read_seq": {MESSAGES}}}')""", 30),
     "a conversation": (f"chat_get_conversation('{BUSY}', null, '{BIG}')", 30),
     "the members": (f"chat_list_members('{BUSY}', null, '{BIG}', 2, null)", 20),
@@ -208,7 +226,8 @@ def big_database(cluster: str, tmp_path_factory: pytest.TempPathFactory, worker_
         if exists is None:
             connection.execute(f"create database {BIG_DATABASE} template {TEMPLATE}")
             with psycopg.connect(url) as filling:
-                filling.execute(FILL)  # type: ignore[call-overload]
+                filling.execute(fill())  # type: ignore[call-overload]
+                filling.execute("analyze")
     return url
 
 
