@@ -208,6 +208,7 @@ var memo = (parts, make) => {
 // src/more.ts
 var MOST_TRIES = 3;
 var MOST_WATCHED = 200;
+var READ_PAUSE = 500;
 var OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until", "notifications"];
 function more(chat, options = {}) {
   return "whoIsTyping" in chat ? chat : Object.assign(chat, createMore(chat, options));
@@ -277,7 +278,10 @@ function createMore(chat, { delivered = true, onError = () => {
     join: (id) => opens(path(id, "/join"), {}),
     updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
     updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
-    markUnread: (id, unread_from) => settle("PUT", path(id, "/receipts"), { body: { unread_from } }),
+    async markUnread(id, unread_from) {
+      await new Promise((resume) => setTimeout(resume, READ_PAUSE));
+      await settle("PUT", path(id, "/receipts"), { body: { unread_from } });
+    },
     addMembers: (id, participant_ids) => settle("POST", path(id, "/participants"), { body: { participant_ids } }),
     removeMember: (id, userId) => settle("DELETE", member(id, userId)),
     setRole: (id, userId, role) => settle("PATCH", member(id, userId), { body: { role } }),

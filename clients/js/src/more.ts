@@ -54,6 +54,8 @@ export interface More {
 
 const MOST_TRIES = 3;
 const MOST_WATCHED = 200;
+/** Milliseconds: what has just been read is on its way for so long, and would undo that it is marked unread. */
+const READ_PAUSE = 500;
 /** A member's own: an answer to a request has it as it was then. */
 const OWN = ["unread_count", "last_read_seq", "last_delivered_seq", "pinned", "archived", "muted_until", "notifications"];
 
@@ -133,7 +135,10 @@ function createMore(chat: Chat, { delivered = true, onError = () => {} }: MoreOp
     join: (id) => opens(path(id, "/join"), {}),
     updateConversation: (id, changes) => patch(id, path(id), changes, "conversationUpdated"),
     updateSettings: (id, settings) => patch(id, path(id, "/settings"), settings, "conversationSettings"),
-    markUnread: (id, unread_from) => settle("PUT", path(id, "/receipts"), { body: { unread_from } }),
+    async markUnread(id, unread_from) {
+      await new Promise((resume) => setTimeout(resume, READ_PAUSE));
+      await settle("PUT", path(id, "/receipts"), { body: { unread_from } });
+    },
     addMembers: (id, participant_ids) => settle("POST", path(id, "/participants"), { body: { participant_ids } }),
     removeMember: (id, userId) => settle("DELETE", member(id, userId)),
     setRole: (id, userId, role) => settle("PATCH", member(id, userId), { body: { role } }),

@@ -38,9 +38,9 @@ export function Conversation({ id }) {
     else main.current?.querySelector("textarea")?.focus();
   }, []);
 
-  async function markUnread({ seq }) {
-    await chat.markUnread(id, seq);
+  function markUnread({ seq }) {
     go(); // while it is open, what is shown counts as read
+    return chat.markUnread(id, seq);
   }
 
   const on = useMemo(

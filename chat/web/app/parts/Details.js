@@ -42,10 +42,10 @@ export function Details({ about, me, onClose }) {
           <h3>For you alone</h3>
           <label class="check"><input type="checkbox" checked=${about.pinned} onChange=${() => settings({ pinned: !about.pinned })} />Keep at the top of the list</label>
           <label class="check"><input type="checkbox" checked=${isMuted} onChange=${() => settings({ muted_until: isMuted ? null : new Date(Date.now() + 365 * DAY).toISOString() })} />Mute</label>
+          <label class="check"><input type="checkbox" checked=${about.archived} onChange=${() => settings({ archived: !about.archived })} />Archive</label>
           <label>Notify of<select value=${about.notifications ?? ""} onChange=${(event) => settings({ notifications: event.target.value || null })}>
             <option value="">as in my profile</option><option value="all">all messages</option><option value="mentions">mentions only</option><option value="none">nothing</option>
           </select></label>
-          <label class="check"><input type="checkbox" checked=${about.archived} onChange=${() => settings({ archived: !about.archived })} />Archive</label>
         </section>
         ${mayChange &&
         html`<form onSubmit=${rename}>
