@@ -149,6 +149,19 @@ SCENARIOS = (
         fresh=True,
         rounds=1,
     ),
+    *(
+        Scenario(
+            f"flood-{kind}",
+            "flood",
+            {"kind": kind},
+            (
+                Row(f"one client floods with {kind}: others' sends, p99", "others.p99", "ms", None, ("≤", 100)),
+                Row("  longest", "others.max", "ms", None),
+            ),
+            rounds=1,
+        )
+        for kind in ("pongs", "requests", "events")
+    ),
     Scenario(
         "stalled",
         "stalled",

@@ -2,7 +2,7 @@
 
 eventlet is what this project was asked to run on, and it works: chat/server/ has a loop of its own inside eventlet's.
 Its authors advise against it for new projects and say so at every import. To leave it, change `async_mode` in
-chat/app.py, write chat/server/green.py for another loop, and drop this file.
+chat/app.py, write chat/green.py for another loop, and drop this file.
 """
 
 import os
@@ -10,7 +10,7 @@ import signal
 import warnings
 
 warnings.filterwarnings("ignore", message=r"\s*Eventlet is deprecated")
-# The system looks up names better than dnspython, which takes 20 MB and a tenth of a second: `chat.server.green`.
+# The system looks up names better than dnspython, which takes 20 MB and a tenth of a second: `chat.green`.
 os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 # psycopg's own choice of wait function is written in C and does not see eventlet's patch: every query would stop the
 # whole server. `wait_select` is green under eventlet. Read when psycopg is imported, by whichever module comes first.

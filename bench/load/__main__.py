@@ -14,14 +14,14 @@ from typing import Any
 
 import uvloop
 
-from .crowds import come_back, crowd, idle
+from .crowds import come_back, crowd, flood, idle
 from .faults import outage, stalled
 from .sends import fanout, sends
 from .stage import Server, staged
 from .target import raise_open_files
 
 WORKLOADS = {"sends": sends, "fanout": fanout, "idle": idle, "crowd": crowd, "return": come_back}
-WORKLOADS |= {"stalled": stalled, "outage": outage}
+WORKLOADS |= {"flood": flood, "stalled": stalled, "outage": outage}
 #: Seconds after which a workload is given up.
 PATIENCE = 300
 

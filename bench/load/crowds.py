@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import sys
 from collections.abc import Sequence
 from math import inf
 from time import perf_counter
@@ -71,6 +72,22 @@ async def come_back(stage: Stage, clients: int = 3000) -> dict[str, Any]:
     ended = perf_counter()
     await others.end()
     return {"all_back": ended - began, "tries": sum(tries) / clients, "others": others.waits(ended)}
+
+
+async def flood(stage: Stage, kind: str, seconds: float = 5.0) -> dict[str, Any]:
+    """Let four callers go on sending while one client floods the server with `kind`, see `bench.load.flooder`."""
+    others = Bystanders(stage, await own_room_callers(stage, "rest", 4, 3))
+    await others.begin()
+    began = perf_counter()
+    arguments = (kind, stage.target.host, str(stage.target.port), str(seconds))
+    flooder = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "bench.load.flooder", *arguments, stdout=asyncio.subprocess.PIPE
+    )
+    cuts = int((await flooder.communicate())[0])
+    ended = perf_counter()
+    assert ended - began >= seconds, "the flood did not last"
+    await others.end()
+    return {"cuts": cuts, "others": others.waits(ended)}
 
 
 async def _return(stage: Stage, user_id: str, room: str) -> int:

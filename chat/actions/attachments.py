@@ -10,9 +10,9 @@ import orjson
 from ..attachments import store
 from ..attachments.sniff import HEAD, IMAGES, sniff
 from ..attachments.store import disk_errors
-from ..attachments.threads import in_thread
 from ..auth import Caller
 from ..errors import ValidationFailed
+from ..green import in_thread
 from ..schemas.attachments import LONGEST_NAME, Upload
 from ..storage import storage
 

@@ -16,8 +16,8 @@ from typing import IO, cast
 from uuid import uuid4
 
 from ..errors import NotFound
+from ..green import in_thread
 from .store import PIECE, Part, Store, disk_errors
-from .threads import in_thread
 
 #: The names of our files; others in the directory are left alone.
 KEY = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}(-thumbnail)?")

@@ -7,7 +7,7 @@ from itertools import islice
 from time import monotonic
 from typing import Any, Protocol
 
-from . import green
+from .. import green
 from .loop import Loop
 from .poller import GONE, READ, WRITE
 

@@ -7,7 +7,7 @@ import engineio.socket
 from engineio.packet import NOOP, OPEN, Packet
 from engineio.payload import Payload
 
-from . import green
+from .. import green
 from .frames import BINARY, TEXT, encode
 from .packets import Packet as SocketPacket
 from .rooms import Rooms

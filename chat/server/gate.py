@@ -7,9 +7,9 @@ from typing import Any
 
 from flask import Flask
 
+from .. import green
 from ..config import Config
 from ..limits import address_key
-from . import green
 from .answer import respond
 from .connection import Connection
 from .http import Http

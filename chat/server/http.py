@@ -5,7 +5,7 @@ Everything that a client may drag out has an end: idling, headers, body, and rea
 
 from typing import TYPE_CHECKING
 
-from . import green
+from .. import green
 from .answer import refusal
 from .connection import Connection
 from .patience import Patience

@@ -5,8 +5,8 @@ import resource
 from contextlib import suppress
 from typing import Any
 
+from .. import green
 from ..errors import ChatError, StartupError
-from . import green
 from .answer import refusal
 from .connection import Connection
 from .gate import Gate

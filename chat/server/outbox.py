@@ -6,7 +6,7 @@ from time import monotonic
 from engineio.packet import Packet
 from engineio.payload import Payload
 
-from . import green
+from .. import green
 
 #: Packets in one answer; python-engineio's own client reads no more.
 PACKETS_PER_POLL = Payload.max_decode_packets

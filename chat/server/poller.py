@@ -6,7 +6,7 @@ eventlet's own way costs a green thread or three for each connection, and two sy
 import logging
 from typing import Protocol
 
-from . import green
+from .. import green
 
 log = logging.getLogger(__name__)
 

@@ -9,11 +9,11 @@ from urllib.parse import urlsplit
 import eventlet
 from flask import Flask
 
+from .. import green
 from ..config import Config
 from ..errors import StartupError
 from ..extensions import socketio
 from ..jobs import start_jobs
-from . import green
 from .engine import Engine
 from .frames import GOING_AWAY
 from .gate import Gate

@@ -13,8 +13,8 @@ from engineio.base_server import BaseServer
 from engineio.exceptions import EngineIOError
 from engineio.packet import CLOSE, MESSAGE, PING, PONG, UPGRADE, Packet
 
+from .. import green
 from ..errors import ChatError
-from . import green
 from .engine import NOOP_PACKET, Engine, frame, read_payload, split
 from .frames import GOING_AWAY, NORMAL, POLICY
 from .handshake import accept

@@ -6,8 +6,8 @@ from io import RawIOBase
 from time import monotonic
 from typing import Any
 
+from .. import green
 from ..errors import ChatError
-from . import green
 
 #: Bytes that may wait for the view; then the client has to.
 WINDOW = 256 << 10

@@ -3,7 +3,7 @@
 from time import monotonic
 from typing import Protocol
 
-from . import green
+from .. import green
 
 #: Seconds between two looks at the clock; a deadline may be late by as much.
 TICK = 0.1

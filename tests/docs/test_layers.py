@@ -25,7 +25,7 @@ LAYERS = [
     {"schemas", "config", "extensions"},
     {"config_checks", "config_listeners"},
     {"config_fields"},
-    {"errors", "policy", "files", "patch"},
+    {"errors", "policy", "files", "patch", "green"},
     {"error_codes"},
     {"__init__"},
 ]

@@ -34,7 +34,7 @@ import eventlet
 eventlet.monkey_patch()
 from chat import app as module
 from chat.policy import budget, public
-from chat.server import green
+from chat import green
 
 real = green.socket.getaddrinfo
 def slow(host, *args, **options):

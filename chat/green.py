@@ -1,4 +1,4 @@
-"""All that the server asks of eventlet, so that another loop could take its place one day.
+"""All that is asked of eventlet, so that another loop could take its place one day.
 
 A function that is called by the loop itself (`watch`, `call_later`) must not wait for anything; a green thread
 (`spawn`) may: whatever waits in it lets the others run.
@@ -8,7 +8,7 @@ import logging
 from collections import deque
 from collections.abc import Callable
 from contextvars import Context
-from typing import Any
+from typing import Any, TypeVar
 
 import eventlet
 from eventlet import hubs, patcher, tpool
@@ -16,6 +16,8 @@ from eventlet.event import Event
 from greenlet import getcurrent, greenlet
 
 log = logging.getLogger(__name__)
+
+Result = TypeVar("Result")
 
 #: The modules as Python has them: our sockets never block, and need no green thread to say so.
 socket = patcher.original("socket")
@@ -40,6 +42,17 @@ def look_up_names_in_threads() -> None:
 
     tpool.set_num_threads(LOOK_UPS)
     patched.getaddrinfo = green_socket.getaddrinfo = getaddrinfo
+
+
+def in_thread(function: Callable[..., Result], *args: object) -> Result:
+    """Return what `function` does in a thread of the system's, while other green threads run.
+
+    It must not touch anything that waits in eventlet's way: sockets, locks, the log.
+    """
+    if not patcher.is_monkey_patched("thread"):
+        return function(*args)
+    result: Result = tpool.execute(function, *args)
+    return result
 
 
 class Crew:
@@ -105,6 +118,27 @@ def watch(fileno: int, readable: Callable[[int], None]) -> None:
     """Have the loop call `readable` whenever this descriptor has something to read."""
     hub = hubs.get_hub()
     hub.add(hub.READ, fileno, readable, lambda *_: None, lambda: None)
+
+
+def wait_for(fileno: int, readable: int, writable: int, seconds: float | None) -> int:
+    """Let others run until this descriptor can be read or written, or the seconds are over.
+
+    Returns `readable` or `writable`, whichever came first, or 0; what is not to be waited for is passed as 0.
+    """
+    hub, current = hubs.get_hub(), getcurrent()
+    timer = seconds is not None and hub.schedule_call_global(max(seconds, 0), current.switch, 0)
+    listeners = [
+        hub.add(kind, fileno, lambda _, ready=ready: current.switch(ready), current.throw, None)
+        for kind, ready in ((hub.READ, readable), (hub.WRITE, writable))
+        if ready
+    ]
+    try:
+        return hub.switch()
+    finally:
+        for listener in listeners:
+            hub.remove(listener)
+        if timer:
+            timer.cancel()
 
 
 def unwatch(fileno: int) -> None:
