@@ -70,6 +70,21 @@ const actions = {
   state: () => chat.state(),
   cut: () => (chat.socket.io.engine.close(), null),
   connect: (token) => (token && (tokens = undefined), chat.connect(token), null),
+  // Connect, and disconnect when the answer of the first sync is there and not yet taken.
+  leaveAtAnswer() {
+    const { socket } = chat;
+    const answered = socket.onack;
+    const left = new Promise((resolve) => {
+      socket.onack = function (packet) {
+        socket.onack = answered;
+        answered.call(socket, packet);
+        chat.disconnect();
+        setTimeout(resolve, 20);
+      };
+    });
+    chat.connect();
+    return left;
+  },
   // How far everybody has read, in all conversations.
   async receipts() {
     const closing = Object.keys(chat.state().conversations).map((id) => chat.open(id));
