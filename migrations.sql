@@ -1236,7 +1236,7 @@ end $step$;
 commit;
 
 
--- >>> functions 93d3da1dd271779d
+-- >>> functions 834ef1c6f1385931
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -4217,6 +4217,15 @@ begin
     from jsonb_each_text(p_seconds) as a
     where m.conversation_id = p_conversation_id and m.client_id = a.key;
     get diagnostics v_count = row_count;
+    -- What came after a message came soon after it.
+    update public.messages as m
+    set last_reply_at = (select max(r.created_at) from public.messages as r where r.thread_id = m.id),
+        edited_at = case when m.edited_at is not null then m.created_at + interval '30 seconds' end,
+        pinned_at = case when m.pinned_at is not null then m.created_at + interval '40 seconds' end
+    where m.conversation_id = p_conversation_id
+      and (m.reply_count > 0 or m.edited_at is not null or m.pinned_at is not null);
+    update public.chat_mentions as n set created_at = m.created_at
+    from public.messages as m where m.conversation_id = p_conversation_id and n.message_id = m.id;
     update public.conversations as c
     set created_at = m.first_at - interval '1 hour', last_activity_at = m.last_at
     from (
@@ -7034,7 +7043,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '93d3da1dd271779d', oldest_code = 1;
+update public.chat_schema set functions_hash = '834ef1c6f1385931', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -25,7 +25,9 @@ def main() -> None:
     program(prog_name="chat")
 
 
-@click.group(help="A chat backend. Without a command it serves.")
+@click.group(
+    help="A chat backend. Without a command it serves.", context_settings={"help_option_names": ["-h", "--help"]}
+)
 @click.version_option(__version__, prog_name="chat")
 @click.pass_context
 def program(context: click.Context) -> None:

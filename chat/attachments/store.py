@@ -1,15 +1,11 @@
-"""What a store of files does, and the one place that chooses between them."""
+"""What a store of files does."""
 
 import errno
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import IO, cast
+from typing import IO
 
-from flask import current_app
-from werkzeug.local import LocalProxy
-
-from ..config import Config
 from ..errors import ChatError
 
 #: Bytes that are read and sent at once.
@@ -79,21 +75,3 @@ def disk_errors() -> Iterator[None]:
         if error.errno in (errno.ENOSPC, errno.EDQUOT):
             raise AttachmentsFull() from error
         raise AttachmentsUnavailable() from error
-
-
-def open_store(config: Config) -> Store:
-    """Return the store that the settings name. Nothing is made or connected yet.
-
-    The stores are imported here because one of them brings libraries that the other does not need.
-    """
-    if config.attachments_store == "supabase":
-        from .supabase import SupabaseStore
-
-        return SupabaseStore(config)
-    from .directory import DirectoryStore
-
-    return DirectoryStore(config.attachments_dir)
-
-
-#: The current app's store.
-store = cast(Store, LocalProxy(lambda: current_app.extensions["attachments"]))

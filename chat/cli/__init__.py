@@ -14,8 +14,12 @@ from .webhooks import webhooks
 
 COMMANDS = (conversations, database, doctor, export, import_, jobs, migrate, seed_demo, token, users, webhooks)
 
+#: What asks for help, subcommands included.
+HELP = ["-h", "--help"]
+
 
 def init_app(app: Flask) -> None:
     """Add the commands to `app`."""
     for each in COMMANDS:
+        each.context_settings["help_option_names"] = HELP
         app.cli.add_command(each)

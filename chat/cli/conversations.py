@@ -9,7 +9,7 @@ import orjson
 from ..schemas.fields import parse_id
 from ..storage import Storage
 from ..storage.contract.operators import FoundConversation
-from .output import details, fail, lent_storage, plain, table
+from .output import details, fail, lent_storage, note_limit, plain, table
 
 #: Conversations, or messages, that are asked for at once.
 PAGE = 200
@@ -42,6 +42,7 @@ def conversations(context: click.Context, query: str | None, limit: int, as_json
         click.echo(json.dumps(found, indent=2, ensure_ascii=False))
         return
     click.echo(table([("ID", "NAME", "TYPE", "MEMBERS", "MESSAGES", "LAST ACTIVITY"), *map(_row, found)]))
+    note_limit(len(found), limit)
 
 
 @conversations.command
@@ -68,7 +69,10 @@ def show(id: str, as_json: bool) -> None:
 @click.argument("id")
 @click.argument("file", type=click.File("wb"), default="-")
 def export(id: str, file: Any) -> None:
-    """Write a conversation's messages to FILE (or standard output), one JSON object a line, oldest first."""
+    """Write a conversation's messages to FILE.
+
+    One JSON object a line, oldest first; without FILE to standard output.
+    """
     with lent_storage() as storage:
         conversation = _find(storage, id)["id"]
         last, more = 0, True
@@ -83,7 +87,9 @@ def export(id: str, file: Any) -> None:
 def _find(storage: Storage, id: str) -> dict[str, Any]:
     parsed = parse_id(id)
     found = parsed and storage.describe_conversation(parsed, MAX_MEMBERS)
-    return found or fail(f"There is no conversation {plain(id, MAX_NAME)}.")
+    return found or fail(
+        f"There is no conversation {plain(id, MAX_NAME)}; `conversations -q TEXT` finds its ID by its name."
+    )
 
 
 def _row(found: FoundConversation) -> tuple[str, ...]:

@@ -14,13 +14,14 @@ from .output import fail, lent_storage
 TARGETS = ("-d", "--dbname", "-f", "--file", "-l", "--list")
 
 
-@click.command(context_settings={"ignore_unknown_options": True}, options_metavar="")
+@click.command(context_settings={"allow_interspersed_args": False}, options_metavar="")
 @click.argument("program", type=click.Choice(["pg_dump", "pg_restore", "psql"]))
 @click.argument("arguments", nargs=-1, type=click.UNPROCESSED)
 def database(program: str, arguments: tuple[str, ...]) -> None:
     """Run pg_dump, pg_restore or psql on the server's database, whether the server runs or not.
 
-    The programs are those of the embedded PostgreSQL; they serve a DATABASE_URL too, up to its version.
+    The programs are those of the embedded PostgreSQL; they serve a DATABASE_URL too, up to its version. What follows
+    the program's name goes to it, `--help` too.
     """
     try:
         path = find_program(program)

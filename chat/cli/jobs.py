@@ -36,7 +36,10 @@ def jobs(context: click.Context, as_json: bool) -> None:
 @click.argument("id", type=click.IntRange(1, 2**63 - 1), required=False)
 @click.option("--all-dead", is_flag=True, help="Every dead job.")
 def retry(id: int | None, all_dead: bool) -> None:
-    """Let a dead or waiting job run now, with all its attempts before it."""
+    """Let a dead or waiting job run now.
+
+    It has all its attempts before it.
+    """
     if (id is None) != all_dead:
         raise click.UsageError("Name one job by its ID, or all dead ones by --all-dead.")
     with lent_storage() as storage:
@@ -52,7 +55,10 @@ def retry(id: int | None, all_dead: bool) -> None:
 @jobs.command
 @click.argument("id", type=click.IntRange(1, 2**63 - 1))
 def drop(id: int) -> None:
-    """Delete a job for good, unless it is running. One that recurs comes back when a server starts."""
+    """Delete a job for good, unless it is running.
+
+    One that recurs comes back when a server starts.
+    """
     with lent_storage() as storage:
         job = _found(id, storage.drop_job(id))
     if job["state"] == "running":

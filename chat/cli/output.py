@@ -42,6 +42,12 @@ def table(rows: list[tuple[str, ...]]) -> str:
     return "\n".join(line.rstrip() for line in lines)
 
 
+def note_limit(count: int, limit: int) -> None:
+    """Say on stderr that a list may go on, when it is as long as it may be."""
+    if count == limit:
+        click.echo(f"These are the first {limit}; -n shows more.", err=True)
+
+
 def plain(text: str | None, longest: int) -> str:
     """Return a text that somebody else has written as one line that a terminal shows: no escapes, not too long."""
     line = " ".join((text or "–").split())

@@ -52,13 +52,16 @@ def read_stream(lines: IO[bytes]) -> Iterator[tuple[Iterator[tuple[str, str]], i
         with closing(sqlite3.connect(f"{directory}/items")) as stage:
             stage.executescript(STAGE)
             left_out: Counter[str] = Counter()
+            done = 0
             try:
                 for kind, item in _items(lines):
                     if not _keep(stage, kind, item):
                         left_out[f"{kind} items"] += 1
+                    done += 1
             except (ValueError, KeyError, TypeError, AttributeError) as error:
                 raise StartupError(
-                    "This is no file that Stream Chat imports: objects {type, item}, as array or lines."
+                    "This is no file that Stream Chat imports: objects {type, item}, as array or lines. "
+                    f"Number {done + 1} cannot be read."
                 ) from error
             for kind, statement in SETTLE:
                 conditions = {

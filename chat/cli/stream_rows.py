@@ -6,11 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 from uuid import UUID, uuid5
 
+from .foreign import Row, kept_custom, strictly_after
+
 NAMESPACE = UUID("0f6a6c1e-0b36-4d0b-8d52-0c0b6a6f8e11")
 #: Stream's usual reactions; any other keeps its name.
 EMOJI = {"like": "👍", "love": "❤️", "haha": "😂", "wow": "😮", "sad": "😢", "angry": "😠"}
-#: Bytes of what is kept in `custom`; what is larger is left out.
-MAX_CUSTOM = 4096
 
 #: Fields that become columns, or that only Stream has a use for; every other field is the app's own: `custom`.
 KNOWN = {
@@ -22,8 +22,6 @@ KNOWN = {
     "deleted_at parent_id show_in_channel mentioned_users_ids quoted_message_id pinned_at pin_expires pinned_by_id "
     "message_text_updated_at silent",
 }
-
-Row = tuple[str, dict[str, Any]]
 
 
 def rows(stage: sqlite3.Connection) -> Iterator[Row]:
@@ -40,8 +38,11 @@ def rows(stage: sqlite3.Connection) -> Iterator[Row]:
     for key, channel, user, at, content, count in stage.execute(members):
         yield "user_conversation", _member(key, channel, user, at, json.loads(content), count)
     messages = "select key, channel, user, parent, at, content, seq from message order by channel, seq"
-    for found in stage.execute(messages):
-        yield "messages", _message(stage, *found)
+    previous, channel_before = "", ""
+    for key, channel, user, parent, at, content, seq in stage.execute(messages):
+        at = strictly_after(previous if channel == channel_before else "", at)
+        previous, channel_before = at, channel
+        yield "messages", _message(stage, key, channel, user, parent, at, content, seq)
     yield from _reactions(stage)
     yield from _mentions(stage)
 
@@ -143,4 +144,4 @@ def _mentioned(stage: sqlite3.Connection, item: dict[str, Any]) -> list[str]:
 def _custom(kind: str, item: dict[str, Any]) -> dict[str, Any]:
     """Return the app's own fields, and the attachments of a message, which stay where they are stored."""
     own = {name: value for name, value in item.items() if name not in KNOWN[kind].split()}
-    return own if len(json.dumps(own, ensure_ascii=False).encode()) <= MAX_CUSTOM else {}
+    return kept_custom(own)

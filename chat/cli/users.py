@@ -12,7 +12,7 @@ from ..auth.tokens import Tokens
 from ..schemas.fields import parse_id
 from ..storage import Storage
 from ..storage.contract.operators import FoundUser
-from .output import details, fail, lent_storage, plain, table
+from .output import details, fail, lent_storage, note_limit, plain, table
 
 #: Users that are asked for at once.
 PAGE = 200
@@ -44,6 +44,7 @@ def users(context: click.Context, query: str | None, limit: int, as_json: bool) 
         return
     rows = [(each["id"], plain(each["username"], MAX_NAME), *_numbers(each)) for each in found]
     click.echo(table([("ID", "NAME", "CONVERSATIONS", "SINCE", ""), *rows]))
+    note_limit(len(found), limit)
 
 
 @users.command
@@ -60,7 +61,10 @@ def show(user: str, as_json: bool) -> None:
 @click.argument("user")
 @click.argument("file", type=click.File("wb"), default="-")
 def export(user: str, file: Any) -> None:
-    """Write everything that is stored of a USER to FILE (or standard output), one JSON object a line."""
+    """Write everything stored of a USER to FILE.
+
+    One JSON object a line; without FILE to standard output.
+    """
     with lent_storage() as storage:
         id = find_user(storage, user)["id"]
         for piece in write_export(Caller(id), id):

@@ -34,7 +34,10 @@ def webhooks(context: click.Context, as_json: bool) -> None:
 
 @webhooks.command
 def redeliver() -> None:
-    """Send again what was given up, in its order and with a day of tries before it."""
+    """Send again what was given up.
+
+    It goes in its order, with a day of tries before it.
+    """
     with lent_storage() as storage:
         count = storage.redeliver_webhook_events()
     click.echo("1 change is sent again." if count == 1 else f"{count} changes are sent again.")

@@ -16,6 +16,11 @@ from ..errors import StartupError
 #: Rows that are read or written at once, and about how many bytes of them.
 BATCH_ROWS, BATCH_BYTES = 500, 4 << 20
 
+#: What servers change while nobody does anything; nothing else depends on it.
+VOLATILE = {"chat_jobs", "chat_presence", "chat_processes"}
+#: The state of each table, by its name.
+States = dict[str, tuple[int, int]]
+
 #: A table may hold rows before an import: each process adds its own.
 NOT_EMPTY = {"chat_jobs"}
 
@@ -76,14 +81,21 @@ def find_tables(connection: psycopg.Connection) -> list[Table]:
     return ordered
 
 
-def count_rows(connection: psycopg.Connection, tables: list[Table]) -> int:
-    """Return how many rows the tables hold."""
-    counts = (connection.execute(SQL("select count(*) from public.{}").format(Identifier(t.name))) for t in tables)
-    return sum(row[0] for cursor in counts for row in cursor)
+def describe_tables(connection: psycopg.Connection, tables: list[Table]) -> States:
+    """Return the state of each table: how many rows it holds, and a number that is another one after every change.
+
+    Each change of a row gives it a higher `xmin`: as long as the rows are as many, their sum grows.
+    """
+    query = SQL("select count(*), coalesce(sum(xmin::text::bigint), 0)::bigint from public.{}")
+    rows = ((t.name, connection.execute(query.format(Identifier(t.name))).fetchone()) for t in tables)
+    return {name: (row[0], row[1]) for name, row in rows if row}
 
 
-def read_rows(connection: psycopg.Connection, table: Table) -> Iterator[str]:
-    """Yield a table's rows as JSON objects, in the order of its key. One transaction sees one state of everything."""
+def read_rows(connection: psycopg.Connection, table: Table, row: dict[str, Any] | None = None) -> Iterator[str]:
+    """Yield a table's rows as JSON objects, in the order of its key, all or those after a row.
+
+    One transaction sees one state of everything.
+    """
     key = SQL(", ").join(map(Identifier, table.key))
     columns = SQL(", ").join(map(Identifier, table.columns))
     after = SQL(", ").join(
@@ -98,8 +110,11 @@ def read_rows(connection: psycopg.Connection, table: Table) -> Iterator[str]:
             "order by {key} limit {limit}) as page order by {key}"
         ).format(last=last, columns=columns, table=Identifier(table.name), where=where, key=key, limit=BATCH_ROWS)
 
-    rows = connection.execute(page(SQL(""))).fetchall()
     following = page(SQL("where ({}) > ({})").format(key, after))
+    if row is None:
+        rows = connection.execute(page(SQL(""))).fetchall()
+    else:
+        rows = connection.execute(following, {name: str(row[name]) for name in table.key}).fetchall()
     while rows:
         for text, _ in rows:
             yield text

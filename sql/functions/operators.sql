@@ -108,6 +108,15 @@ begin
     from jsonb_each_text(p_seconds) as a
     where m.conversation_id = p_conversation_id and m.client_id = a.key;
     get diagnostics v_count = row_count;
+    -- What came after a message came soon after it.
+    update public.messages as m
+    set last_reply_at = (select max(r.created_at) from public.messages as r where r.thread_id = m.id),
+        edited_at = case when m.edited_at is not null then m.created_at + interval '30 seconds' end,
+        pinned_at = case when m.pinned_at is not null then m.created_at + interval '40 seconds' end
+    where m.conversation_id = p_conversation_id
+      and (m.reply_count > 0 or m.edited_at is not null or m.pinned_at is not null);
+    update public.chat_mentions as n set created_at = m.created_at
+    from public.messages as m where m.conversation_id = p_conversation_id and n.message_id = m.id;
     update public.conversations as c
     set created_at = m.first_at - interval '1 hour', last_activity_at = m.last_at
     from (

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -29,9 +30,10 @@ Chat = Callable[..., Result]
 
 
 def chat(url: str, *arguments: str) -> Result:
-    app: Flask = create_app(Config(auth_mode="open", database_url=url).checked())
-    with app.app_context():
-        return app.test_cli_runner(catch_exceptions=False).invoke(args=list(arguments))
+    with tempfile.TemporaryDirectory() as files:  # of the demo's picture, which nothing reads
+        app: Flask = create_app(Config(auth_mode="open", database_url=url, attachments_dir=files).checked())
+        with app.app_context():
+            return app.test_cli_runner(catch_exceptions=False).invoke(args=list(arguments))
 
 
 def digests(url: str) -> dict[str, str]:
@@ -207,3 +209,25 @@ def test_what_is_not_of_stream_is_refused(database_url: str, tmp_path: Path, con
     refused = chat(database_url, "import", "--from", "stream", str(file))
     assert refused.exit_code == 1
     assert "no file that Stream Chat imports" in refused.stderr
+
+
+def test_the_item_of_stream_that_cannot_be_read_is_named(database_url: str, tmp_path: Path) -> None:
+    file = tmp_path / "file"
+    file.write_bytes(as_lines([("user", {"id": "ann"}), ("user", {"id": "bob", "created_at": "soon"})]))
+    refused = chat(database_url, "import", "--from", "stream", str(file))
+    assert (refused.exit_code, "Number 2 cannot be read" in refused.stderr) == (1, True)
+
+
+def test_messages_of_stream_at_the_same_time_get_times_one_after_the_other(
+    database_url: str, sql: Callable[..., list[Any]], tmp_path: Path
+) -> None:
+    file = tmp_path / "file"
+    at = {"created_at": "2024-01-01T00:00:00Z"}
+    channel = {"channel_type": "messaging", "channel_id": "HQ", "user": "ann"}
+    items: list[tuple[str, dict[str, Any]]] = [
+        ("user", {"id": "ann"}), ("channel", {"id": "HQ", "type": "messaging", "created_by": "ann"}),
+        *(("message", {"id": f"m{number}", "text": "x", **channel, **at}) for number in range(3)),
+    ]  # fmt: skip
+    file.write_bytes(as_lines(items))
+    assert chat(database_url, "import", "--from", "stream", str(file)).exit_code == 0
+    assert sql("select count(distinct created_at) from messages") == [(3,)]

@@ -25,9 +25,12 @@ Chat = Callable[..., Result]
 
 
 @pytest.fixture(params=["postgres", "supabase"])
-def settings(request: pytest.FixtureRequest, database_url: str) -> dict[str, Any]:
+def settings(request: pytest.FixtureRequest, database_url: str, tmp_path: Path) -> dict[str, Any]:
     """The settings of a server on either driver."""
-    common = {"auth_mode": "token", "jwt_secret": SECRET, "port": free_port(), "trusted_proxies": 1}
+    common = {
+        "auth_mode": "token", "jwt_secret": SECRET, "port": free_port(), "trusted_proxies": 1,
+        "attachments_store": "directory", "attachments_dir": str(tmp_path / "attachments"),
+    }  # fmt: skip
     if request.param == "postgres":
         return common | {"database_url": database_url}
     stand_in: PostgrestStandIn = request.getfixturevalue("postgrest")
@@ -60,12 +63,13 @@ def ada(chat: Chat) -> str:
 
 
 def test_the_demo_is_lively_and_made_once(chat: Chat, ada: str, sql: Callable[..., list[Any]]) -> None:
+    tables = ("users", "messages", "conversations", "chat_attachments", "chat_reactions", "chat_message_edits")
     counted = (
-        "select (select count(*) from users), (select count(*) from messages), (select count(*) from conversations)"
+        f"select {', '.join(f'(select count(*) from {each})' for each in tables)}, sum(version) from conversations"
     )
     (before,) = sql(counted)
-    assert before[1] > 25
-    assert "3 conversations" in done(chat("seed-demo", "--days", "9"))
+    assert before[1] > 30
+    assert "4 conversations" in done(chat("seed-demo", "--days", "9"))
     assert sql(counted) == [before]
     days = "count(distinct created_at::date) >= 5, max(created_at) < now(), min(created_at) < now() - interval '4 days'"
     assert sql(f"select {days} from messages") == [(True, True, True)]
@@ -74,6 +78,33 @@ def test_the_demo_is_lively_and_made_once(chat: Chat, ada: str, sql: Callable[..
     assert sql(ordered) == [(True,)]
     assert sql("select count(*) > 0 from user_conversation as m join conversations as c on c.id = m.conversation_id "
                "where m.last_read_seq < c.last_seq") == [(True,)]  # fmt: skip
+
+
+def test_the_demo_has_some_of_everything(chat: Chat, ada: str, sql: Callable[..., list[Any]], tmp_path: Path) -> None:
+    some = {
+        "threads": "reply_count > 0 and last_reply_at > created_at and last_reply_at < now()",
+        "quotes": "reply_to is not null", "mentions": "mentions <> '{}'",
+        "reactions": "jsonb_array_length(reactions) > 2",
+        "pins": "pinned_at > created_at and pinned_at < now()", "edits": "edited_at > created_at and edited_at < now()",
+        "files": "jsonb_array_length(attachments) = 1",
+    }  # fmt: skip
+    for what, condition in some.items():
+        assert sql(f"select count(*) > 0 from messages where {condition}") == [(True,)], what
+    assert sql("select type, width, height, name, state from chat_attachments") == [
+        ("image/png", 960, 540, "bed.png", "ready")
+    ]
+    assert len([each for each in (tmp_path / "attachments").rglob("*") if each.is_file()]) == 2  # and its thumbnail
+    assert sql("select type, count(*) from conversations group by type order by type") == [("direct", 1), ("group", 3)]
+    assert sql("select count(*) > 3 from chat_thread_members where following") == [(True,)]
+
+
+def test_the_demo_goes_without_a_picture_where_no_file_can_be_kept(
+    chat: Chat, tmp_path: Path, sql: Callable[..., list[Any]]
+) -> None:
+    (tmp_path / "attachments").write_text("in the way")
+    assert "Without a picture: " in chat("seed-demo").stderr
+    assert sql("select count(*) > 30 from messages") == [(True,)]
+    assert sql("select count(*) from messages where attachments is not null") == [(0,)]
 
 
 def test_the_demo_leaves_conversations_alone_in_which_people_write(
@@ -90,9 +121,33 @@ def test_the_demo_leaves_conversations_alone_in_which_people_write(
     assert sql(times, garden) == before
 
 
+def test_the_demo_says_how_to_look_at_it(database_url: str, tmp_path: Path, chat: Chat, ada: str) -> None:
+    assert f"Ada's id is {ada}; `token Ada`" in done(chat("seed-demo"))
+    app = create_app(Config(auth_mode="open", database_url=database_url, attachments_dir=str(tmp_path)).checked())
+    with app.app_context():
+        assert f"in place of a name: {ada}" in done(app.test_cli_runner().invoke(args=["seed-demo"]))
+
+
+def test_a_list_that_may_go_on_says_so(chat: Chat, ada: str) -> None:
+    for command in ("users", "conversations"):
+        assert chat(command, "-n", "2").stderr == "These are the first 2; -n shows more.\n"
+        assert chat(command, "-n", "20").stderr == ""
+
+
+def test_h_asks_for_help_everywhere(chat: Chat) -> None:
+    for command in (["users"], ["users", "show"], ["jobs", "retry"], ["export"], ["database"]):
+        assert "Usage: " in done(chat(*command, "-h"))
+
+
+def test_what_follows_a_program_of_the_database_goes_to_it(settings: dict[str, Any], chat: Chat) -> None:
+    if "database_url" in settings:
+        assert chat("database", "pg_dump", "--help").exit_code == 0
+        assert chat("database", "pg_dump", "--no-such-thing").exit_code == 1
+
+
 def test_users_are_listed_shown_and_found(chat: Chat, ada: str) -> None:
     listed = done(chat("users"))
-    assert re.search(rf"^{ada}  Ada +2  +20", listed, re.MULTILINE)
+    assert re.search(rf"^{ada}  Ada +3  +20", listed, re.MULTILINE)
     assert [each["username"] for each in json.loads(done(chat("users", "-q", "a", "-n", "3", "--json")))] == [
         "Ada", "Chioma", "Fatou"]  # fmt: skip
     assert f"id                   {ada}" in done(chat("users", "show", ada.upper()))
@@ -106,7 +161,7 @@ def test_a_list_goes_on_over_pages(chat: Chat, ada: str, monkeypatch: pytest.Mon
     for module in ("users", "conversations"):
         monkeypatch.setattr(sys.modules[f"chat.cli.{module}"], "PAGE", 2)
     assert len(json.loads(done(chat("users", "--json")))) == 8
-    assert len(json.loads(done(chat("conversations", "--json")))) == 3
+    assert len(json.loads(done(chat("conversations", "--json")))) == 4
     assert len(json.loads(done(chat("conversations", "-n", "1", "--json")))) == 1
 
 
@@ -127,7 +182,7 @@ def test_a_token_speaks_for_the_user(chat: Chat, ada: str, settings: dict[str, A
     app.extensions["storage"].open()
     token = done(chat("token", "Ada")).strip()
     listed = app.test_client().get("/conversations", headers={"Authorization": f"Bearer {token}"})
-    assert {each["name"] for each in listed.json} == {"Garden", "Trip to the coast"}
+    assert {each["name"] for each in listed.json} == {"Garden", "Trip to the coast", ""}
     app.extensions["storage"].close()
     assert json.loads(done(chat("token", ada, "--json")))["token_type"] == "bearer"
 
