@@ -7,8 +7,11 @@ BIN := $(VENV)/bin
 run: $(VENV)/server
 	@exec $(BIN)/python wsgi.py
 
+# Two workers a core, since the tests wait as often as they compute. A worker keeps to its files, and so to the server
+# that the tests of a file share, until it helps another out.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print(2 * (os.cpu_count() or 1))')
 test: $(VENV)/tests
-	@$(BIN)/python -m pytest -n auto $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(ARGS)
 
 lint: $(VENV)/tests
 	@$(BIN)/python sql/build.py --check

@@ -82,13 +82,13 @@ create table if not exists public.chat_set_aside (
     set_aside_at timestamptz not null default now()
 );
 
--- The tutorial wrote UTC into columns without a zone. `users` is locked first, as every function reads it first: this
--- step and the calls under way wait for each other there, and never in a circle.
+-- The tutorial wrote UTC into columns without a zone. Who inserts a row locks its table first and then those that it refers
+-- to. Here it is the same order, so that this step and the tutorial's server wait for each other, and never in a circle.
 do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['users', 'conversations', 'user_conversation', 'messages'] loop
+    foreach v_table in array array['messages', 'user_conversation', 'conversations', 'users'] loop
         execute format('alter table public.%I alter column id set default gen_random_uuid()', v_table);
         continue when v_table = 'user_conversation';
         if (select data_type from information_schema.columns
@@ -1236,7 +1236,7 @@ end $step$;
 commit;
 
 
--- >>> functions 834ef1c6f1385931
+-- >>> functions c2fc82d97bc49c25
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1319,33 +1319,46 @@ begin
     ));
 end $$;
 
--- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
--- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
-create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+-- Lock a user's files that are to be sent. Raises 404 attachment_not_found for what is not the user's own, 409 attachment_used
+-- for what belongs to a message.
+create or replace function public.chat_lock_own_attachments(p_ids uuid[], p_user_id uuid) returns void
 language plpgsql set search_path = ''
 as $$
 declare
-    v_ids uuid[];
     v_found integer;
     v_used boolean;
 begin
-    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
-        return p_message;
+    if cardinality(p_ids) = 0 then
+        return;
     end if;
-    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
     -- In one order, so that two messages that name the same files never wait for each other in a circle.
     select count(*), bool_or(sent_at is not null) into v_found, v_used
     from (
         select sent_at from public.chat_attachments
-        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        where id = any (p_ids) and user_id = p_user_id and state = 'ready'
         order by id for no key update
     ) as own;
-    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+    if v_found < (select count(distinct id) from unnest(p_ids) as id) then
         raise exception using errcode = 'PT404', message = 'attachment_not_found';
     end if;
     if v_used then
         raise exception using errcode = 'PT409', message = 'attachment_used';
     end if;
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises what
+-- chat_lock_own_attachments raises.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    perform public.chat_lock_own_attachments(v_ids, p_message.user_id);
     update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
     update public.messages
     set attachments = (
@@ -1940,7 +1953,7 @@ end $$;
 -- departures --------------------------------------------------------------------------------------------------------
 
 -- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
--- last one out deletes the conversation. The result is the participant as it was, with the version of the removal.
+-- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is the participant as it was, with the version of the removal.
 create or replace function public.chat_remove_member(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
 ) returns json
@@ -1969,6 +1982,8 @@ begin
         'event', 'removedFromConversation', 'user_ids', array[p_member_id], 'payload',
         json_build_object('conversation_id', p_conversation_id, 'version', v_conversation.version + 1)
     )];
+    delete from public.chat_thread_members
+    where user_id = p_member_id and conversation_id = p_conversation_id and following;
     delete from public.user_conversation where conversation_id = p_conversation_id and user_id = p_member_id;
     if not public.chat_hand_over(v_conversation) then
         delete from public.conversations where id = p_conversation_id;
@@ -4920,6 +4935,26 @@ begin
     );
 end $$;
 
+create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_user public.users;
+    v_member public.user_conversation;
+begin
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_member := public.chat_get_member(p_conversation_id, p_user_id);
+    if not v_user.share_receipts then
+        return json_build_array(public.chat_receipt_json(v_member));
+    end if;
+    return (
+        select json_agg(public.chat_receipt_json(m) order by m.user_id)
+        from public.user_conversation as m
+        where m.conversation_id = p_conversation_id
+          and (select share_receipts from public.users where id = m.user_id)
+    );
+end $$;
+
 
 -- push --------------------------------------------------------------------------------------------------------------
 
@@ -5289,24 +5324,37 @@ begin
     );
 end $$;
 
--- Who shares no receipts sees no others', and is seen by nobody.
-create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
+-- A page of the members' pointers after the user p_after. Who shares no receipts sees no others', and is seen by nobody.
+create or replace function public.chat_list_receipts(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer, p_after uuid
+) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_user public.users;
-    v_member public.user_conversation;
+    v_user public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_member public.user_conversation := public.chat_get_member(p_conversation_id, p_user_id);
 begin
-    v_user := public.chat_require_user(p_user_id, p_issued_at);
-    v_member := public.chat_get_member(p_conversation_id, p_user_id);
     if not v_user.share_receipts then
-        return json_build_array(public.chat_receipt_json(v_member));
+        return json_build_object(
+            'info', json_build_object('next', null), 'items', json_build_array(public.chat_receipt_json(v_member))
+        );
     end if;
     return (
-        select json_agg(public.chat_receipt_json(m) order by m.user_id)
-        from public.user_conversation as m
-        where m.conversation_id = p_conversation_id
-          and (select share_receipts from public.users where id = m.user_id)
+        select json_build_object(
+            'info', json_build_object('next', case
+                when count(*) > p_limit then (json_agg(n.user_id order by n.place) filter (where n.place = p_limit)) ->> 0
+            end),
+            'items', coalesce(
+                json_agg(public.chat_receipt_json(n.m) order by n.place) filter (where n.place <= p_limit), '[]'
+            )
+        )
+        from (
+            select m, m.user_id, row_number() over (order by m.user_id) as place
+            from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and (p_after is null or m.user_id > p_after)
+              and (select share_receipts from public.users where id = m.user_id)
+            order by m.user_id limit p_limit + 1
+        ) as n
     );
 end $$;
 
@@ -5436,9 +5484,9 @@ begin
     end if;
 end $$;
 
--- Raises 404 for messages that a draft answers and its sender cannot see.
+-- Raises 404 for messages that a draft answers and its sender cannot see, and what chat_lock_own_attachments raises.
 create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
-language plpgsql stable set search_path = ''
+language plpgsql set search_path = ''
 as $$
 begin
     if p_draft ->> 'reply_to' is not null then
@@ -5447,6 +5495,9 @@ begin
     if p_draft ->> 'thread_id' is not null then
         perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
     end if;
+    perform public.chat_lock_own_attachments(
+        array(select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'attachments', 'null')) as id), p_member.user_id
+    );
 end $$;
 
 create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
@@ -5553,6 +5604,26 @@ begin
     return v_scheduled;
 end $$;
 
+-- A draft with the fields that p_changes has; custom is merged, as in an edit. Raises 422 when nothing is left of it, or custom
+-- has grown too large.
+create or replace function public.chat_changed_draft(p_draft jsonb, p_changes jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_draft jsonb := p_draft || p_changes;
+begin
+    if p_changes ? 'custom' then
+        v_draft := v_draft || jsonb_build_object(
+            'custom', public.chat_merge_custom(p_draft -> 'custom', p_changes -> 'custom')
+        );
+    end if;
+    if coalesce(v_draft ->> 'message', '') = '' and coalesce(nullif(v_draft -> 'attachments', 'null'), '[]') = '[]' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"attachments": ["A message without text needs one."]}';
+    end if;
+    return v_draft;
+end $$;
+
 -- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
 -- only at another time.
 create or replace function public.chat_update_scheduled(
@@ -5569,7 +5640,7 @@ begin
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
-    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+    set draft = public.chat_changed_draft(draft, p_changes), send_at = coalesce(p_send_at, send_at),
         failed = case when p_send_at is null then failed end
     where id = p_scheduled_id returning * into v_scheduled;
     if p_send_at is not null then
@@ -6514,7 +6585,7 @@ begin
     return v_member;
 end $$;
 
--- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- Let members follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
 -- several of these rows.
 create or replace function public.chat_draw_into_thread(
     p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
@@ -6522,7 +6593,9 @@ create or replace function public.chat_draw_into_thread(
 language sql
 as $$
     insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
-    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    select p_thread_id, user_id, p_conversation_id, true, p_read_seq from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = any (p_user_ids)
+    order by user_id
     on conflict (thread_id, user_id) do update set following = true where t.following is null
 $$;
 
@@ -7043,7 +7116,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = '834ef1c6f1385931', oldest_code = 1;
+update public.chat_schema set functions_hash = 'c2fc82d97bc49c25', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

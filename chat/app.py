@@ -2,6 +2,7 @@
 
 import json
 import os
+from functools import cache
 from threading import Event
 from typing import Any
 
@@ -120,8 +121,9 @@ def _add_api(app: Flask, config: Config) -> None:
     )
     for module in (pages, documents, health, *nouns):
         api.register_blueprint(module.blueprint)
-    app.extensions["openapi"] = json.dumps(api.spec.to_dict())
-    app.extensions["asyncapi"] = json.dumps(sockets.document(config))
+    # Made when they are first asked for: a command never does.
+    app.extensions["openapi"] = cache(api.describe)
+    app.extensions["asyncapi"] = cache(lambda: json.dumps(sockets.document(config)))
     static = app.view_functions["static"]  # Flask's own view, a bound method, which cannot carry a policy
     view: Any = lambda **path: static(**path)  # noqa: E731
     app.view_functions["static"] = public()(budget(None)(raises("not_found")(view)))

@@ -1,6 +1,7 @@
 """Fixtures: a real PostgreSQL with a fresh database for each test, the app on it, and the real server."""
 
 import fcntl
+import os
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ from tests.support.gateway import SCRATCH, Gateway, storage_on
 from tests.support.identity import SECRET
 from tests.support.node import JavaScriptDevice, install
 from tests.support.postgrest import PostgrestStandIn
-from tests.support.server import Device, Server
+from tests.support.server import WSGI, Device, Server
 
 TEMPLATE = "chat_template"
 
@@ -39,6 +40,14 @@ def one_at_a_time(path: Path) -> Iterator[None]:
         yield
 
 
+def scratch_directory() -> Path:
+    """Where the databases of the tests lie: in memory where there is room, for each test writes one of 10 MB."""
+    memory = Path("/dev/shm")
+    if os.access(memory, os.W_OK) and shutil.disk_usage(memory).free > 2 << 30:
+        return memory
+    return Path(tempfile.gettempdir())
+
+
 @pytest.fixture(scope="session")
 def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_uid: str) -> Iterator[str]:
     """The URL of a PostgreSQL, one for all workers, with the template database in it."""
@@ -46,13 +55,14 @@ def cluster(tmp_path_factory: pytest.TempPathFactory, worker_id: str, testrun_ui
     if worker_id != "master":
         shared = shared.parent
     # Not under pytest's own directory: another run of root's would close that to the account that runs PostgreSQL.
-    database = EmbeddedPostgres(Path(tempfile.gettempdir(), f"chat-tests-{testrun_uid}"))
+    database = EmbeddedPostgres(scratch_directory() / f"chat-tests-{testrun_uid}")
     with one_at_a_time(shared / "template.lock"):
         url = database.start()
         with psycopg.connect(url, autocommit=True) as connection:
             exists = connection.execute("select from pg_database where datname = %s", (TEMPLATE,)).fetchone()
             if exists is None:
-                connection.execute("alter system set fsync = off")  # what the tests write may die with the machine
+                for setting in "fsync", "full_page_writes":  # what the tests write may die with the machine
+                    connection.execute(f"alter system set {setting} = off")
                 connection.execute("alter system set max_connections = 300")
                 connection.execute("select pg_reload_conf()")
                 for role in ("anon", "authenticated", "service_role bypassrls"):
@@ -75,7 +85,7 @@ def databases(cluster: str) -> Iterator[Callable[..., str]]:
         name = f"test_{uuid4().hex}"
         names.append(name)
         with psycopg.connect(cluster, autocommit=True) as connection:
-            connection.execute(f"create database {name} template {template}")
+            connection.execute(f"create database {name} template {template} strategy file_copy")
         return make_conninfo_url(cluster, name)
 
     yield make
@@ -229,10 +239,10 @@ def make_server(make_database: Callable[..., str], tmp_path: Path) -> Iterator[C
     """A function that starts the real server in a process of its own; settings are environment variables."""
     servers = []
 
-    def make(**settings: str) -> Server:
+    def make(program: Path = WSGI, **settings: str) -> Server:
         if not settings.keys() & {"DATABASE_URL", "SUPABASE_PROJECT_URL", "DATA_DIR"}:
             settings["DATABASE_URL"] = make_database()
-        server = Server(tmp_path, {"AUTH_MODE": "open", **settings})
+        server = Server(tmp_path, {"AUTH_MODE": "open", **settings}, program)
         servers.append(server)
         server.start()
         return server

@@ -15,7 +15,7 @@ blueprint = Blueprint("documents", __name__, description="Read what this server 
 @budget(None)
 def openapi() -> Response:
     """Get the HTTP API as an OpenAPI 3.1 document."""
-    return answer(current_app.extensions["openapi"])
+    return answer(current_app.extensions["openapi"]())
 
 
 @blueprint.get("/asyncapi.json")
@@ -24,4 +24,4 @@ def openapi() -> Response:
 @budget(None)
 def asyncapi() -> Response:
     """Get the events of Socket.IO as an AsyncAPI 3.0 document."""
-    return answer(current_app.extensions["asyncapi"])
+    return answer(current_app.extensions["asyncapi"]())

@@ -1,5 +1,6 @@
 """The OpenAPI document: flask-smorest makes it from the routes' schemas, this module adds what their policies say."""
 
+import json
 from typing import Any
 
 import flask_smorest
@@ -15,6 +16,7 @@ from ..schemas.errors import ProblemSchema
 from ..schemas.json_schema import OPENAPI_VERSION, SchemaPlugin, example_problem, problem_with
 from .answers import HEADERS, JSON, header_references
 from .arguments import FORM, is_flat
+from .blueprint import Blueprint
 from .uploads import MULTIPART
 
 PROBLEM = "application/problem+json"
@@ -47,8 +49,22 @@ class Api(flask_smorest.Api):
             "servers": [{"url": "/"}],
         }
         super().__init__(app, spec_kwargs=options)
+        self._blueprints: list[Blueprint] = []
         id_schema = {"type": "string", "format": "uuid", "examples": [CONVERSATION_ID]}
         self.register_converter(id_converter, lambda _: id_schema)
+
+    def register_blueprint(self, blueprint: Blueprint) -> None:  # type: ignore[override]
+        """Add the routes of a blueprint to the app. `describe` describes them, which takes longer."""
+        self._app.extensions["flask-smorest"]["blp_name_to_api"][blueprint.name] = self
+        self._app.register_blueprint(blueprint)
+        self._blueprints.append(blueprint)
+
+    def describe(self) -> str:
+        """Return the document, as JSON. Works once."""
+        for each in self._blueprints:
+            each.register_views_in_doc(self, self._app, self.spec, name=each.name, parameters=None)
+            self.spec.tag({"name": each.name, "description": each.description})
+        return json.dumps(self.spec.to_dict())
 
     def _register_pagination_header(self) -> None:
         """Leave out flask-smorest's own header for pages, which this API does not use."""

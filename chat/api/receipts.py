@@ -7,10 +7,12 @@ from flask import Response
 from ..actions import receipts
 from ..auth import Caller
 from ..policy import announces, budget, raises
-from ..schemas.receipts import ReceiptSchema, UnreadSchema, UpdateReceiptSchema
+from ..schemas.fields import Id
+from ..schemas.receipts import ListReceiptsSchema, ReceiptSchema, UnreadSchema, UpdateReceiptSchema
 from ..storage import storage
-from .answers import answer
+from .answers import answer, answer_page
 from .blueprint import Blueprint
+from .cursors import make_cursor, parse_cursor
 
 blueprint = Blueprint("receipts", __name__, description="Update and list how far members have received and read.")
 
@@ -31,16 +33,19 @@ def update_receipt(caller: Caller, body: dict[str, Any], conversation_id: str) -
 
 
 @blueprint.get("/conversations/<id:conversation_id>/receipts")
-@blueprint.caller()
-@blueprint.response(200, ReceiptSchema(many=True))
+@blueprint.arguments(ListReceiptsSchema, location="query")
+@blueprint.response(200, ReceiptSchema(many=True), headers=("Link",))
 @raises("conversation_not_found")
 @budget("default")
-def list_receipts(caller: Caller, conversation_id: str) -> Response:
-    """List how far each member has received and read.
+def list_receipts(caller: Caller, query: dict[str, Any], conversation_id: str) -> Response:
+    """List how far each member has received and read. The `Link` header leads to the next page.
 
     Members who share no receipts are left out; who shares none gets only its own.
     """
-    return answer(storage.list_receipts(caller, conversation_id))
+    after = parse_cursor(query["before"], Id())[0] if "before" in query else None
+    page = storage.list_receipts(caller, conversation_id, query["limit"], after)
+    last = page.info["next"]
+    return answer_page(page, {"next": {"before": make_cursor(last)} if last else None})
 
 
 @blueprint.get("/unread")

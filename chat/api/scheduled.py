@@ -32,10 +32,10 @@ def list_scheduled(caller: Caller, query: dict[str, Any]) -> Response:
 @blueprint.patch("/scheduled/<id:scheduled_id>")
 @blueprint.arguments(UpdateScheduledSchema)
 @blueprint.response(200, ScheduledSchema)
-@raises("scheduled_not_found", "conversation_not_found", "message_not_found")
+@raises("scheduled_not_found", "conversation_not_found", "message_not_found", "attachment_not_found", "attachment_used")
 @budget("default")
 def update_scheduled(caller: Caller, body: dict[str, Any], scheduled_id: str) -> Response:
-    """Change a scheduled message or its time; what is left out stays."""
+    """Change a scheduled message or its time; what is left out stays, and `custom` is merged."""
     return answer(scheduled.update(caller, scheduled_id, body))
 
 

@@ -21,6 +21,7 @@ from ..schemas.users import (
 )
 from ..storage import storage
 from .answers import answer
+from .arguments import find_caller
 from .blueprint import Blueprint
 
 LINES = "application/x-ndjson"
@@ -37,10 +38,11 @@ blueprint = Blueprint("users", __name__, description="Sign up, find other users,
 def create_user(body: dict[str, Any]) -> Response:
     """Sign up.
 
-    With a token the profile of its subject is made, or renamed. Without one a new user is made, who gets a token when
-    this server signs tokens.
+    With a token the profile of its subject is made, or renamed: then those who share a conversation hear `userUpdated`.
+    Without one a new user is made, who gets a token when this server signs tokens.
     """
-    return answer(users.create(body["username"], identity(), anyone_may_sign_up()))
+    caller = find_caller(None, "user_id") if identity() else None
+    return answer(users.create(body["username"], caller, anyone_may_sign_up()))
 
 
 @blueprint.get("/users/search")

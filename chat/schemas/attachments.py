@@ -9,6 +9,8 @@ from .fields import Id, Sequence, Text
 
 ATTACHMENT_ID = "0b8f7c52-91d4-4c7e-8e0a-2f6a5b9c0d06"
 LONGEST_NAME = 255
+#: Files of one message.
+MAX_ATTACHMENTS = 10
 
 
 class Upload(NamedTuple):

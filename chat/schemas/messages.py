@@ -5,14 +5,12 @@ from typing import Any
 
 from marshmallow import ValidationError, fields, pre_load, validates_schema
 
-from .attachments import AttachmentSchema
+from .attachments import MAX_ATTACHMENTS, AttachmentSchema
 from .base import ANN_ID, BOB_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, MESSAGE_ID, Schema
 from .custom import Custom
 from .fields import LONGEST_MESSAGE, Id, Items, Sequence, Text, Time, Whole
 from .scheduled import ScheduledSchema
 from .users import AuthorSchema
-
-MAX_ATTACHMENTS = 10
 
 
 class QuoteSchema(Schema):

@@ -5,7 +5,7 @@ from typing import Any
 from marshmallow import ValidationError, fields, validates_schema
 
 from .base import BOB_ID, CONVERSATION_ID, Schema
-from .fields import Id, Sequence
+from .fields import Before, Id, Sequence, Whole
 
 
 class ReceiptSchema(Schema):
@@ -42,6 +42,15 @@ class UpdateReceiptSchema(Schema):
             raise ValidationError("Missing: send read_seq, delivered_seq or both; or unread_from.", "read_seq")
         if data.get("unread_from") is not None and moves_forward:
             raise ValidationError("Send it alone, without read_seq and delivered_seq.", "unread_from")
+
+
+class ListReceiptsSchema(Schema):
+    """A page of receipts."""
+
+    example = {"limit": 1000}
+
+    limit = Whole(1, 1000, load_default=1000)
+    before = Before()
 
 
 class UnreadSchema(Schema):

@@ -2,6 +2,7 @@
 
 from marshmallow import fields
 
+from .attachments import MAX_ATTACHMENTS
 from .base import ANN_ID, CLIENT_ID, CONVERSATION_ID, CREATED_AT, SCHEDULED_ID, SEND_AT, Schema
 from .custom import Custom
 from .fields import LONGEST_MESSAGE, Id, Items, Text, Time
@@ -54,7 +55,10 @@ class UpdateScheduledSchema(Schema):
     reply_to = Id(allow_none=True)
     thread_id = Id(allow_none=True)
     mentions = Items(Id(), longest=100)
-    custom = Custom()
+    attachments = Items(
+        Id(), longest=MAX_ATTACHMENTS, metadata={"description": "Files to send with it, in place of those before."}
+    )
+    custom = Custom(metadata={"description": "Merged with what is there: null removes a key (RFC 7396)."})
     send_at = Time(metadata={"description": "When to send it: within a year."})
 
 

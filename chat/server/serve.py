@@ -61,6 +61,8 @@ def _serve_until_signal(app: Flask, start: Start) -> None:
     loop = Loop(config.max_queued_bytes)
     Engine(socketio.server, loop.timers, config.max_queued_bytes).use(Socket)
     limit = max_connections()
+    for document in "openapi", "asyncapi":
+        app.extensions[document]()  # made now, so that nobody waits while the first one reads it
     gc.freeze()  # what has been imported stays for ever, and need not be looked through again and again
     start.listener.accept(loop, Gate(app, start.listener.address, limit), limit)
     jobs = start_jobs(app)

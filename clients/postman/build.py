@@ -44,7 +44,7 @@ def load_document() -> dict[str, Any]:
     from chat.config import Config
 
     app = create_app(Config(auth_mode="open", database_url="postgresql://nowhere/x").checked())
-    return dict(json.loads(app.extensions["openapi"]))
+    return dict(json.loads(app.extensions["openapi"]()))
 
 
 def build(document: dict[str, Any]) -> dict[str, str]:

@@ -70,33 +70,46 @@ begin
     ));
 end $$;
 
--- Give the files that a draft names to its message, in the draft's order, and return the message. Raises 404
--- attachment_not_found for what is not the sender's own, 409 attachment_used for what belongs to a message.
-create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+-- Lock a user's files that are to be sent. Raises 404 attachment_not_found for what is not the user's own, 409 attachment_used
+-- for what belongs to a message.
+create or replace function public.chat_lock_own_attachments(p_ids uuid[], p_user_id uuid) returns void
 language plpgsql set search_path = ''
 as $$
 declare
-    v_ids uuid[];
     v_found integer;
     v_used boolean;
 begin
-    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
-        return p_message;
+    if cardinality(p_ids) = 0 then
+        return;
     end if;
-    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
     -- In one order, so that two messages that name the same files never wait for each other in a circle.
     select count(*), bool_or(sent_at is not null) into v_found, v_used
     from (
         select sent_at from public.chat_attachments
-        where id = any (v_ids) and user_id = p_message.user_id and state = 'ready'
+        where id = any (p_ids) and user_id = p_user_id and state = 'ready'
         order by id for no key update
     ) as own;
-    if v_found < (select count(distinct id) from unnest(v_ids) as id) then
+    if v_found < (select count(distinct id) from unnest(p_ids) as id) then
         raise exception using errcode = 'PT404', message = 'attachment_not_found';
     end if;
     if v_used then
         raise exception using errcode = 'PT409', message = 'attachment_used';
     end if;
+end $$;
+
+-- Give the files that a draft names to its message, in the draft's order, and return the message. Raises what
+-- chat_lock_own_attachments raises.
+create or replace function public.chat_attach(p_message public.messages, p_draft jsonb) returns public.messages
+language plpgsql set search_path = ''
+as $$
+declare
+    v_ids uuid[];
+begin
+    if coalesce(p_draft -> 'attachments', '[]') = '[]' then
+        return p_message;
+    end if;
+    select array_agg(id::uuid) into v_ids from jsonb_array_elements_text(p_draft -> 'attachments') as id;
+    perform public.chat_lock_own_attachments(v_ids, p_message.user_id);
     update public.chat_attachments set message_id = p_message.id, sent_at = p_message.created_at where id = any (v_ids);
     update public.messages
     set attachments = (

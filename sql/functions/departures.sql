@@ -1,5 +1,5 @@
 -- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
--- last one out deletes the conversation. The result is the participant as it was, with the version of the removal.
+-- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is the participant as it was, with the version of the removal.
 create or replace function public.chat_remove_member(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
 ) returns json
@@ -28,6 +28,8 @@ begin
         'event', 'removedFromConversation', 'user_ids', array[p_member_id], 'payload',
         json_build_object('conversation_id', p_conversation_id, 'version', v_conversation.version + 1)
     )];
+    delete from public.chat_thread_members
+    where user_id = p_member_id and conversation_id = p_conversation_id and following;
     delete from public.user_conversation where conversation_id = p_conversation_id and user_id = p_member_id;
     if not public.chat_hand_over(v_conversation) then
         delete from public.conversations where id = p_conversation_id;

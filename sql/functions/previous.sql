@@ -121,3 +121,23 @@ begin
         'items', v_page -> 'items'
     );
 end $$;
+
+create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
+language plpgsql stable security definer set search_path = ''
+as $$
+declare
+    v_user public.users;
+    v_member public.user_conversation;
+begin
+    v_user := public.chat_require_user(p_user_id, p_issued_at);
+    v_member := public.chat_get_member(p_conversation_id, p_user_id);
+    if not v_user.share_receipts then
+        return json_build_array(public.chat_receipt_json(v_member));
+    end if;
+    return (
+        select json_agg(public.chat_receipt_json(m) order by m.user_id)
+        from public.user_conversation as m
+        where m.conversation_id = p_conversation_id
+          and (select share_receipts from public.users where id = m.user_id)
+    );
+end $$;

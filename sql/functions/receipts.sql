@@ -108,24 +108,37 @@ begin
     );
 end $$;
 
--- Who shares no receipts sees no others', and is seen by nobody.
-create or replace function public.chat_list_receipts(p_conversation_id uuid, p_user_id uuid, p_issued_at double precision) returns json
+-- A page of the members' pointers after the user p_after. Who shares no receipts sees no others', and is seen by nobody.
+create or replace function public.chat_list_receipts(
+    p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_limit integer, p_after uuid
+) returns json
 language plpgsql stable security definer set search_path = ''
 as $$
 declare
-    v_user public.users;
-    v_member public.user_conversation;
+    v_user public.users := public.chat_require_user(p_user_id, p_issued_at);
+    v_member public.user_conversation := public.chat_get_member(p_conversation_id, p_user_id);
 begin
-    v_user := public.chat_require_user(p_user_id, p_issued_at);
-    v_member := public.chat_get_member(p_conversation_id, p_user_id);
     if not v_user.share_receipts then
-        return json_build_array(public.chat_receipt_json(v_member));
+        return json_build_object(
+            'info', json_build_object('next', null), 'items', json_build_array(public.chat_receipt_json(v_member))
+        );
     end if;
     return (
-        select json_agg(public.chat_receipt_json(m) order by m.user_id)
-        from public.user_conversation as m
-        where m.conversation_id = p_conversation_id
-          and (select share_receipts from public.users where id = m.user_id)
+        select json_build_object(
+            'info', json_build_object('next', case
+                when count(*) > p_limit then (json_agg(n.user_id order by n.place) filter (where n.place = p_limit)) ->> 0
+            end),
+            'items', coalesce(
+                json_agg(public.chat_receipt_json(n.m) order by n.place) filter (where n.place <= p_limit), '[]'
+            )
+        )
+        from (
+            select m, m.user_id, row_number() over (order by m.user_id) as place
+            from public.user_conversation as m
+            where m.conversation_id = p_conversation_id and (p_after is null or m.user_id > p_after)
+              and (select share_receipts from public.users where id = m.user_id)
+            order by m.user_id limit p_limit + 1
+        ) as n
     );
 end $$;
 

@@ -27,9 +27,9 @@ begin
     end if;
 end $$;
 
--- Raises 404 for messages that a draft answers and its sender cannot see.
+-- Raises 404 for messages that a draft answers and its sender cannot see, and what chat_lock_own_attachments raises.
 create or replace function public.chat_check_draft(p_draft jsonb, p_member public.user_conversation) returns void
-language plpgsql stable set search_path = ''
+language plpgsql set search_path = ''
 as $$
 begin
     if p_draft ->> 'reply_to' is not null then
@@ -38,6 +38,9 @@ begin
     if p_draft ->> 'thread_id' is not null then
         perform public.chat_find_root((p_draft ->> 'thread_id')::uuid, p_member);
     end if;
+    perform public.chat_lock_own_attachments(
+        array(select id::uuid from jsonb_array_elements_text(nullif(p_draft -> 'attachments', 'null')) as id), p_member.user_id
+    );
 end $$;
 
 create or replace function public.chat_send_job_key(p_scheduled public.chat_scheduled) returns text
@@ -144,6 +147,26 @@ begin
     return v_scheduled;
 end $$;
 
+-- A draft with the fields that p_changes has; custom is merged, as in an edit. Raises 422 when nothing is left of it, or custom
+-- has grown too large.
+create or replace function public.chat_changed_draft(p_draft jsonb, p_changes jsonb) returns jsonb
+language plpgsql immutable set search_path = ''
+as $$
+declare
+    v_draft jsonb := p_draft || p_changes;
+begin
+    if p_changes ? 'custom' then
+        v_draft := v_draft || jsonb_build_object(
+            'custom', public.chat_merge_custom(p_draft -> 'custom', p_changes -> 'custom')
+        );
+    end if;
+    if coalesce(v_draft ->> 'message', '') = '' and coalesce(nullif(v_draft -> 'attachments', 'null'), '[]') = '[]' then
+        raise exception using errcode = 'PT422', message = 'validation_failed',
+            detail = '{"attachments": ["A message without text needs one."]}';
+    end if;
+    return v_draft;
+end $$;
+
 -- Change the fields of a draft that p_changes has, and its time unless p_send_at is null. One that failed is tried again
 -- only at another time.
 create or replace function public.chat_update_scheduled(
@@ -160,7 +183,7 @@ begin
     end if;
     perform public.chat_check_draft(p_changes, public.chat_get_member(v_scheduled.conversation_id, p_user_id));
     update public.chat_scheduled
-    set draft = draft || p_changes, send_at = coalesce(p_send_at, send_at),
+    set draft = public.chat_changed_draft(draft, p_changes), send_at = coalesce(p_send_at, send_at),
         failed = case when p_send_at is null then failed end
     where id = p_scheduled_id returning * into v_scheduled;
     if p_send_at is not null then

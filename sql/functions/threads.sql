@@ -48,7 +48,7 @@ begin
     return v_member;
 end $$;
 
--- Let people follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
+-- Let members follow a thread who never chose, with the replies after p_read_seq unread. In one order, as all that locks
 -- several of these rows.
 create or replace function public.chat_draw_into_thread(
     p_thread_id uuid, p_conversation_id uuid, p_user_ids uuid[], p_read_seq bigint
@@ -56,7 +56,9 @@ create or replace function public.chat_draw_into_thread(
 language sql
 as $$
     insert into public.chat_thread_members as t (thread_id, user_id, conversation_id, following, last_read_seq)
-    select p_thread_id, id, p_conversation_id, true, p_read_seq from unnest(p_user_ids) as id order by id
+    select p_thread_id, user_id, p_conversation_id, true, p_read_seq from public.user_conversation
+    where conversation_id = p_conversation_id and user_id = any (p_user_ids)
+    order by user_id
     on conflict (thread_id, user_id) do update set following = true where t.following is null
 $$;
 

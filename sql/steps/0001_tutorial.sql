@@ -34,13 +34,13 @@ create table if not exists public.chat_set_aside (
     set_aside_at timestamptz not null default now()
 );
 
--- The tutorial wrote UTC into columns without a zone. `users` is locked first, as every function reads it first: this
--- step and the calls under way wait for each other there, and never in a circle.
+-- The tutorial wrote UTC into columns without a zone. Who inserts a row locks its table first and then those that it refers
+-- to. Here it is the same order, so that this step and the tutorial's server wait for each other, and never in a circle.
 do $$
 declare
     v_table text;
 begin
-    foreach v_table in array array['users', 'conversations', 'user_conversation', 'messages'] loop
+    foreach v_table in array array['messages', 'user_conversation', 'conversations', 'users'] loop
         execute format('alter table public.%I alter column id set default gen_random_uuid()', v_table);
         continue when v_table = 'user_conversation';
         if (select data_type from information_schema.columns

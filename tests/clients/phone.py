@@ -1,4 +1,4 @@
-"""The JavaScript client as a phone of the state-equivalence machine (tests/proofs/test_equivalence.py)."""
+"""The JavaScript client as a phone of the state-equivalence machine (tests/support/people.py)."""
 
 import tempfile
 from pathlib import Path
@@ -6,10 +6,16 @@ from types import SimpleNamespace
 from typing import Any
 
 from tests.clients.js import JsClient
-from tests.support.equivalence import ABOUT, MESSAGE, Phone
+from tests.support.client import Api
+from tests.support.equivalence import Phone
+from tests.support.fresh import all_messages
+from tests.support.known import MESSAGE
 from tests.support.server import Server
 
 Json = dict[str, Any]
+
+#: What the client shows of a conversation besides its messages.
+ABOUT = ("id", "name", "owner_user_id", "created_at", "participants")
 
 
 class JsPhone(Phone):
@@ -78,6 +84,8 @@ class JsPhone(Phone):
     def read(self, conversation_id: str, door: str = "socket", **pointers: int) -> None:
         if "read_seq" in pointers:
             self.client.call("markRead", conversation_id, pointers["read_seq"])
+        elif "unread_from" in pointers:
+            assert self.client.call("markUnread", conversation_id, pointers["unread_from"]) is None
         else:  # reported by itself, otherwise; here another of the user's devices does it
             path = f"/conversations/{conversation_id}/receipts"
             self.api.request("PUT", path, {"user_id": self.me, **pointers})
@@ -129,3 +137,15 @@ class JsPhone(Phone):
 def as_for_all(reactions: list[Json]) -> list[Json]:
     """Return reactions as events carry them."""
     return [{name: value for name, value in each.items() if name != "me"} for each in reactions]
+
+
+def fresh_messages(api: Api, user_id: str, first_seqs: dict[str, int]) -> list[Json]:
+    """Return the conversations, the most recently active first, each with its messages from the given number on."""
+    listed = api.conversations({"id": user_id}, "limit=100&message_limit=0")
+    return [
+        {
+            **{name: conversation[name] for name in (*ABOUT, "version", "last_seq")},
+            "messages": all_messages(api, conversation, first_seqs[conversation["id"]]),
+        }
+        for conversation in listed
+    ]

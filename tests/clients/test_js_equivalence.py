@@ -1,13 +1,17 @@
 """The JavaScript client shows what a fresh one shows, whatever users do on however many devices."""
 
+import time
+
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import rule, run_state_machine_as_test
 
-from tests.clients.phone import JsPhone
-from tests.proofs.test_equivalence import PHONES, TEXTS, People, conversation_of
+from tests.clients.phone import JsPhone, fresh_messages
+from tests.support.equivalence import Phone
+from tests.support.fresh import differences, fresh_pointers
 from tests.support.node import needs_node
+from tests.support.people import PHONES, TEXTS, People, conversation_of
 from tests.support.proofs import SOAK, size
 from tests.support.server import Server
 
@@ -24,6 +28,24 @@ class JsPeople(People):
     def change(self, phone: JsPhone, which: int, place: int, how: str, text: str) -> None:
         if phone.socket and (id := conversation_of(phone, which)):
             phone.change(id, place, how, text)
+
+    def shows_the_same(self, phone: Phone) -> None:
+        assert isinstance(phone, JsPhone)
+        deadline = time.monotonic() + self.patience
+        while True:
+            first_seqs = {id: each.first_seq for id, each in phone.conversations.items()}
+            wrong = [
+                *differences(phone.shown_messages(), fresh_messages(self.api, phone.me, first_seqs)),
+                *differences(
+                    self.as_told(phone, phone.shown_pointers()),
+                    self.as_told(phone, fresh_pointers(self.api, phone.me)),
+                ),
+            ]
+            if not wrong:
+                return
+            assert time.monotonic() < deadline, "it shows something else:\n" + "\n".join(wrong)
+            time.sleep(0.1)
+            phone.catch_up()
 
     def teardown(self) -> None:
         try:

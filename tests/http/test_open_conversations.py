@@ -140,6 +140,20 @@ def test_an_invite_ends(api: Api, ann: Json, bob: Json, sql: Sql) -> None:
     accept(api, kept, bob)
 
 
+def test_an_invite_outlives_its_makers_membership_until_it_is_taken_back(api: Api, ann: Json, bob: Json) -> None:
+    cid, eve = api.users("cid", "eve")
+    talk = api.conversation(ann, bob)
+    api.give_role(talk, ann, bob, "admin")
+    code = api.request("POST", f"/conversations/{talk['id']}/invites", {"user_id": bob["id"]})["code"]
+    api.remove(talk, ann, bob)
+    api.request("POST", f"/invites/{code}", {"user_id": cid["id"]})
+    assert code in [
+        each["code"] for each in api.request("GET", f"/conversations/{talk['id']}/invites?user_id={ann['id']}")
+    ]
+    api.request("DELETE", f"/invites/{code}?user_id={ann['id']}")
+    api.request("POST", f"/invites/{code}", {"user_id": eve["id"]}, 404)
+
+
 def test_invites_are_listed_in_pages(api: Api, client: FlaskClient, ann: Json) -> None:
     group = api.conversation(ann)
     made = [invite(api, group, ann) for _ in range(5)]

@@ -11,6 +11,7 @@ from chat.auth import Caller
 from chat.errors import ChatError
 from chat.storage import Storage
 from tests.support.client import Api
+from tests.support.identity import SECRET, bearer, signed
 from tests.support.server import Device, Server
 
 Json = dict[str, Any]
@@ -96,6 +97,24 @@ def test_changes_at_once_lose_nothing(storage: Storage) -> None:
     for thread in threads:
         thread.join()
     assert storage.update_user(ann, ann.user_id, {})["profile"]["custom"] == {f"k{n}": n for n in range(8)}
+
+
+def test_a_sign_up_that_renames_is_heard_like_any_change(make_server: Callable[..., Server]) -> None:
+    server = make_server(AUTH_MODE="token", JWT_SECRET=SECRET)
+    api = Api(server)
+    ann, bob = ({"id": str(uuid4())} for _ in range(2))
+    tokens = {user["id"]: signed(user["id"]) for user in (ann, bob)}
+    for user in ann, bob:
+        api.user("somebody", **bearer(tokens[user["id"]]))
+    body = {"participant_ids": [bob["id"]], "group_name": "g"}
+    api.request("POST", "/conversations/create", body, **bearer(tokens[ann["id"]]))
+    with Device(server, {"token": tokens[bob["id"]]}) as other:
+        other.join(bob)
+        renamed = api.user("anna", **bearer(tokens[ann["id"]]))
+        heard = renamed | {"about": None, "custom": {}}
+        assert other.heard_so_far() == [("userUpdated", heard)]
+        assert api.user("anna", **bearer(tokens[ann["id"]])) == renamed
+        assert other.heard_so_far() == []  # nothing has changed
 
 
 def test_those_who_share_a_conversation_hear_of_it(server: Server) -> None:

@@ -166,6 +166,21 @@ def test_a_root_of_before_the_members_time_does_not_exist(
     problem(client.post(path, json=body), 404, "message_not_found")
 
 
+def test_who_leaves_follows_no_thread_when_they_are_back(api: Api, ann: Json, bob: Json, root: Json) -> None:
+    talk = {"id": root["conversation_id"]}
+    of_bob = api.send(talk, bob, "bob's, which nobody has answered")
+    reply(api, bob, root)
+    assert [each["id"] for each in threads(api, bob)] == [root["id"]]
+    api.remove(talk, bob, bob)
+    reply(api, ann, root)
+    reply(api, ann, of_bob)  # its author, who is away, is not drawn in
+    assert threads(api, bob) == []
+    api.add(talk, ann, bob)
+    assert threads(api, bob) == []
+    reply(api, bob, root)
+    assert [each["id"] for each in threads(api, bob)] == [root["id"]]
+
+
 def test_a_stranger_is_told_nothing_of_a_thread(api: Api, client: FlaskClient, root: Json) -> None:
     eve = api.user("eve")
     nothing = "00000000-0000-4000-8000-000000000000"

@@ -2,7 +2,7 @@
 
 import json
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -10,9 +10,8 @@ import psycopg
 import pytest
 
 from chat.auth import Caller
-from chat.config import Config
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
+from chat.storage import Storage
 from tests.proofs.test_race import WRITERS, at_once, lock, wait_for_lock
 from tests.storage.test_storage import make_conversation, make_users
 from tests.support.talk import items
@@ -21,29 +20,13 @@ Group = tuple[str, list[Caller]]
 
 
 @pytest.fixture
-def direct(database_url: str) -> Iterator[PostgresStorage]:
-    """The storage with a connection for each writer."""
-    opened = PostgresStorage(Config(storage_pool_size=WRITERS + 2), database_url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def group(direct: PostgresStorage) -> Group:
+def group(direct: Storage) -> Group:
     """A conversation and its members, one for each writer."""
     members = make_users(direct, *(f"user {number}" for number in range(WRITERS)))
     return make_conversation(direct, *members), members
 
 
-@pytest.fixture
-def other(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection of somebody else, whose transaction ends when the test says so."""
-    with psycopg.connect(database_url) as connection:
-        yield connection
-
-
-def send(storage: PostgresStorage, group: Group, **draft: Any) -> dict[str, Any]:
+def send(storage: Storage, group: Group, **draft: Any) -> dict[str, Any]:
     return storage.send_message(group[1][0], group[0], {"message": "hello", **draft}).result
 
 
@@ -55,7 +38,7 @@ def outcome(call: Callable[[], Any]) -> Any:
         return error.code
 
 
-def test_of_two_edits_of_one_version_one_wins(direct: PostgresStorage, group: Group) -> None:
+def test_of_two_edits_of_one_version_one_wins(direct: Storage, group: Group) -> None:
     author = group[1][0]
     for _ in range(20):
         message = send(direct, group)
@@ -71,7 +54,7 @@ def test_of_two_edits_of_one_version_one_wins(direct: PostgresStorage, group: Gr
         assert [each["message"] for each in earlier] == ([] if found["custom"] else ["hello"])
 
 
-def test_edits_at_once_leave_a_history_without_a_gap(direct: PostgresStorage, group: Group) -> None:
+def test_edits_at_once_leave_a_history_without_a_gap(direct: Storage, group: Group) -> None:
     author, message = group[1][0], send(direct, group)["id"]
     texts = [f"text {number}" for number in range(WRITERS)]
     done = at_once(*(lambda text=text: direct.edit_message(author, message, {"message": text}) for text in texts))
@@ -82,7 +65,7 @@ def test_edits_at_once_leave_a_history_without_a_gap(direct: PostgresStorage, gr
 
 
 def test_an_edit_or_a_reaction_beside_a_deletion_leaves_nothing(
-    direct: PostgresStorage, group: Group, other: psycopg.Connection
+    direct: Storage, group: Group, other: psycopg.Connection
 ) -> None:
     author, reader = group[1][:2]
     for _ in range(20):
@@ -103,8 +86,21 @@ def test_an_edit_or_a_reaction_beside_a_deletion_leaves_nothing(
         assert other.execute(f"select count(*) from {table}").fetchone() == (0,)  # type: ignore[call-overload]
 
 
+def test_one_who_reacts_twice_at_once_has_reacted_once(direct: Storage, group: Group) -> None:
+    actor = group[1][1]
+    message, version = send(direct, group)["id"], 2
+    for change in direct.add_reaction, direct.remove_reaction:
+        done = at_once(*[lambda: change(actor, message, "👍")] * WRITERS)  # noqa: B023
+        version += 1
+        assert [each.announce for each in done].count(True) == 1
+        assert {each.result["version"] for each in done} == {version}
+        count = int(change == direct.add_reaction)
+        assert [each["count"] for each in json.loads(direct.get_message(actor, message))["reactions"]] == [1] * count
+    assert items(direct.list_conversations(actor, 1, 0))[0]["version"] == version
+
+
 def test_many_react_and_take_back_at_once_and_are_counted_right(
-    direct: PostgresStorage, group: Group, other: psycopg.Connection
+    direct: Storage, group: Group, other: psycopg.Connection
 ) -> None:
     members = group[1]
     message = send(direct, group)["id"]
@@ -133,7 +129,7 @@ def test_many_react_and_take_back_at_once_and_are_counted_right(
         assert all(each["me"] == (viewer.user_id in each["user_ids"]) for each in shown)
 
 
-def test_replies_and_their_deletions_at_once_are_counted_right(direct: PostgresStorage, group: Group) -> None:
+def test_replies_and_their_deletions_at_once_are_counted_right(direct: Storage, group: Group) -> None:
     id, members = group
     root = send(direct, group)["id"]
 
@@ -155,7 +151,7 @@ def test_replies_and_their_deletions_at_once_are_counted_right(direct: PostgresS
 
 @pytest.mark.parametrize("method", ["edit_message", "add_reaction", "set_pin", "delete_message"])
 def test_a_member_removed_while_its_change_waits_has_changed_nothing(
-    direct: PostgresStorage, group: Group, other: psycopg.Connection, method: str
+    direct: Storage, group: Group, other: psycopg.Connection, method: str
 ) -> None:
     id, members = group
     message = direct.send_message(members[1], id, {"message": "hello"}).result["id"]

@@ -1,6 +1,6 @@
 """Who comes in while something else happens to them, held up on purpose by a lock of somebody else."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -8,33 +8,16 @@ from typing import Any
 import psycopg
 import pytest
 
-from chat.config import Config
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
+from chat.storage import Storage
 from tests.proofs.test_race import wait_for_lock
 from tests.storage.test_storage import make_conversation, make_users
 
 Sql = Callable[..., list[Any]]
 
 
-@pytest.fixture
-def direct(database_url: str) -> Iterator[PostgresStorage]:
-    """The storage with a connection for each of those who act at once."""
-    opened = PostgresStorage(Config(storage_pool_size=4), database_url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection of somebody else, whose transaction ends when the test says so."""
-    with psycopg.connect(database_url) as connection:
-        yield connection
-
-
 def test_a_member_removed_while_joining_again_stays_out_of_a_private_conversation(
-    direct: PostgresStorage, other: psycopg.Connection, sql: Sql
+    direct: Storage, other: psycopg.Connection, sql: Sql
 ) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     id = make_conversation(direct, ann, bob)
@@ -48,9 +31,7 @@ def test_a_member_removed_while_joining_again_stays_out_of_a_private_conversatio
     assert sql("select user_id::text from user_conversation where conversation_id = %s", id) == [(ann.user_id,)]
 
 
-def test_who_is_erased_while_joining_becomes_no_member(
-    direct: PostgresStorage, other: psycopg.Connection, sql: Sql
-) -> None:
+def test_who_is_erased_while_joining_becomes_no_member(direct: Storage, other: psycopg.Connection, sql: Sql) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     id = make_conversation(direct, ann)
     direct.update_conversation(ann, id, {"visibility": "public"}, False)
@@ -67,7 +48,7 @@ def test_who_is_erased_while_joining_becomes_no_member(
 
 
 def test_a_scheduled_message_is_sent_while_its_conversation_is_deleted(
-    direct: PostgresStorage, other: psycopg.Connection, sql: Sql
+    direct: Storage, other: psycopg.Connection, sql: Sql
 ) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     id = make_conversation(direct, ann, bob)

@@ -18,10 +18,11 @@ from chat.config import Config
 from chat.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from tests.support.client import Api
-from tests.support.equivalence import MESSAGE, Phone
-from tests.support.fresh import all_messages, fresh_messages
+from tests.support.equivalence import Phone
+from tests.support.fresh import all_messages, fresh
+from tests.support.known import MESSAGE
 from tests.support.postgrest_sql import create_roles
-from tests.support.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
+from tests.support.proofs import DRIVERS, HttpWriter, PatientApi, SocketWriter, reached_by, size
 from tests.support.server import Server
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(size(120, 1800))]
@@ -37,10 +38,11 @@ class Stream:
 
     def __init__(self, server: Server) -> None:
         self.server = server
-        self.api = Api(server)
+        self.api = PatientApi(server)
         users = self.api.users(*(f"writer {number}" for number in range(4)), "listener")
         self.conversation = self.api.conversation(users[0], *users[1:])
         self.phone = Phone(server, users[-1])
+        self.phone.api = self.api
         kinds = (HttpWriter, SocketWriter, HttpWriter, SocketWriter)
         self.writers = [kind(server, user, self.conversation) for kind, user in zip(kinds, users, strict=False)]
         self.acknowledged: list[list[dict[str, Any]]] = [[] for _ in self.writers]
@@ -89,7 +91,9 @@ class Stream:
         self.phone.catch_up()
         (conversation,) = self.phone.conversations.values()
         first_seqs = {self.conversation["id"]: conversation.first_seq}
-        assert self.phone.shown_messages() == fresh_messages(self.api, self.phone.me, first_seqs)
+        shown, expected = self.phone.shown(), fresh(self.api, self.phone.me, first_seqs)
+        for name in "about", "messages":
+            assert [each[name] for each in shown.values()] == [each[name] for each in expected.values()]
         self.phone.leave()
         assert "Traceback" not in self.server.log.read_text()
 

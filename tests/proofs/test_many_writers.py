@@ -9,8 +9,8 @@ from uuid import uuid4
 import pytest
 
 from tests.support.client import Api
-from tests.support.equivalence import MESSAGE
 from tests.support.fresh import all_messages
+from tests.support.known import MESSAGE
 from tests.support.proofs import DRIVERS, HttpWriter, SocketWriter, reached_by, size
 from tests.support.server import Device, Server
 

@@ -1,28 +1,16 @@
 """Members come, go and hand over at the same moment: in whatever order, the outcome is one that an order explains."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
-import pytest
-
 from chat.auth import Caller
-from chat.config import Config
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
+from chat.storage import Storage
 from tests.proofs.test_race import at_once
 from tests.storage.test_storage import items, make_conversation, make_users
 
 ROUNDS = 12
 Sql = Callable[..., list[Any]]
-
-
-@pytest.fixture
-def direct(database_url: str) -> Iterator[PostgresStorage]:
-    """The storage with a connection for each of those who act at once."""
-    opened = PostgresStorage(Config(storage_pool_size=10), database_url)
-    opened.open()
-    yield opened
-    opened.close()
 
 
 def outcome(work: Callable[[], Any]) -> Callable[[], Any]:
@@ -41,16 +29,16 @@ def race(*works: Callable[[], Any]) -> list[Any]:
     return at_once(*map(outcome, works))
 
 
-def add(storage: PostgresStorage, id: str, by: Caller, *users: Caller) -> Callable[[], Any]:
+def add(storage: Storage, id: str, by: Caller, *users: Caller) -> Callable[[], Any]:
     draft = {"participant_ids": [user.user_id for user in users]}
     return lambda: storage.add_members(by, id, draft, True)
 
 
-def remove(storage: PostgresStorage, id: str, by: Caller, user: Caller) -> Callable[[], Any]:
+def remove(storage: Storage, id: str, by: Caller, user: Caller) -> Callable[[], Any]:
     return lambda: storage.remove_member(by, id, user.user_id, True)
 
 
-def send(storage: PostgresStorage, id: str, by: Caller) -> Callable[[], Any]:
+def send(storage: Storage, id: str, by: Caller) -> Callable[[], Any]:
     return lambda: storage.send_message(by, id, {"message": "hello"})
 
 
@@ -82,7 +70,7 @@ def versions(answers: list[Any]) -> list[int]:
     return sorted(each.result["version"] for each in answers if not isinstance(each, str) and each.announce)
 
 
-def test_two_who_add_the_same_person_add_them_once(direct: PostgresStorage, sql: Sql) -> None:
+def test_two_who_add_the_same_person_add_them_once(direct: Storage, sql: Sql) -> None:
     ann, bob, cid = make_users(direct, "ann", "bob", "cid")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann, bob)
@@ -93,7 +81,7 @@ def test_two_who_add_the_same_person_add_them_once(direct: PostgresStorage, sql:
         assert_sound(sql, id)
 
 
-def test_adding_and_removing_the_same_person_follow_each_other(direct: PostgresStorage, sql: Sql) -> None:
+def test_adding_and_removing_the_same_person_follow_each_other(direct: Storage, sql: Sql) -> None:
     ann, bob, cid = make_users(direct, "ann", "bob", "cid")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann, bob)
@@ -105,7 +93,7 @@ def test_adding_and_removing_the_same_person_follow_each_other(direct: PostgresS
         assert_sound(sql, id)
 
 
-def test_two_who_remove_each_other_do_not_both_go(direct: PostgresStorage, sql: Sql) -> None:
+def test_two_who_remove_each_other_do_not_both_go(direct: Storage, sql: Sql) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann, bob)
@@ -114,7 +102,7 @@ def test_two_who_remove_each_other_do_not_both_go(direct: PostgresStorage, sql: 
         assert_sound(sql, id)
 
 
-def test_who_leaves_while_sending_has_sent_before_or_not_at_all(direct: PostgresStorage, sql: Sql) -> None:
+def test_who_leaves_while_sending_has_sent_before_or_not_at_all(direct: Storage, sql: Sql) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann, bob)
@@ -124,7 +112,7 @@ def test_who_leaves_while_sending_has_sent_before_or_not_at_all(direct: Postgres
         assert_sound(sql, id)
 
 
-def test_everybody_leaves_at_once_and_nothing_is_left(direct: PostgresStorage, sql: Sql) -> None:
+def test_everybody_leaves_at_once_and_nothing_is_left(direct: Storage, sql: Sql) -> None:
     members = make_users(direct, *(f"user {number}" for number in range(6)))
     for _ in range(ROUNDS):
         id = make_conversation(direct, *members)
@@ -134,7 +122,7 @@ def test_everybody_leaves_at_once_and_nothing_is_left(direct: PostgresStorage, s
         assert sql("select 1 from messages where conversation_id = %s", id) == []
 
 
-def test_an_owner_who_leaves_while_handing_over_leaves_one_owner(direct: PostgresStorage, sql: Sql) -> None:
+def test_an_owner_who_leaves_while_handing_over_leaves_one_owner(direct: Storage, sql: Sql) -> None:
     ann, bob, cid = make_users(direct, "ann", "bob", "cid")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann, bob, cid)
@@ -150,7 +138,7 @@ def test_an_owner_who_leaves_while_handing_over_leaves_one_owner(direct: Postgre
         assert_sound(sql, id)
 
 
-def test_two_direct_conversations_at_once_are_one(direct: PostgresStorage, sql: Sql) -> None:
+def test_two_direct_conversations_at_once_are_one(direct: Storage, sql: Sql) -> None:
     for _ in range(ROUNDS):
         ann, bob = make_users(direct, "ann", "bob")
         answers = race(
@@ -163,7 +151,7 @@ def test_two_direct_conversations_at_once_are_one(direct: PostgresStorage, sql: 
     assert sql("select count(*), count(distinct conversation_id) from chat_direct_conversations") == [(ROUNDS, ROUNDS)]
 
 
-def test_of_those_who_take_the_last_use_of_an_invite_one_gets_in(direct: PostgresStorage, sql: Sql) -> None:
+def test_of_those_who_take_the_last_use_of_an_invite_one_gets_in(direct: Storage, sql: Sql) -> None:
     ann, *others = make_users(direct, "ann", *(f"user {number}" for number in range(5)))
     for number in range(ROUNDS):
         id = make_conversation(direct, ann)
@@ -175,7 +163,7 @@ def test_of_those_who_take_the_last_use_of_an_invite_one_gets_in(direct: Postgre
         assert_sound(sql, id)
 
 
-def test_an_invite_taken_back_while_it_is_accepted_lets_in_before_or_not(direct: PostgresStorage, sql: Sql) -> None:
+def test_an_invite_taken_back_while_it_is_accepted_lets_in_before_or_not(direct: Storage, sql: Sql) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     for number in range(ROUNDS):
         id = make_conversation(direct, ann)
@@ -190,7 +178,7 @@ def test_an_invite_taken_back_while_it_is_accepted_lets_in_before_or_not(direct:
         assert_sound(sql, id)
 
 
-def test_who_joins_while_it_is_deleted_is_in_it_no_more(direct: PostgresStorage, sql: Sql) -> None:
+def test_who_joins_while_it_is_deleted_is_in_it_no_more(direct: Storage, sql: Sql) -> None:
     ann, bob = make_users(direct, "ann", "bob")
     for _ in range(ROUNDS):
         id = make_conversation(direct, ann)
@@ -205,7 +193,7 @@ def test_who_joins_while_it_is_deleted_is_in_it_no_more(direct: PostgresStorage,
     assert sql("select 1 from messages") == []
 
 
-def test_everything_at_once_takes_versions_without_a_gap(direct: PostgresStorage, sql: Sql) -> None:
+def test_everything_at_once_takes_versions_without_a_gap(direct: Storage, sql: Sql) -> None:
     ann, bob, cid, dan = make_users(direct, "ann", "bob", "cid", "dan")
     for number in range(ROUNDS):
         id = make_conversation(direct, ann, bob, cid)

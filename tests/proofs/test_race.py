@@ -3,7 +3,7 @@
 import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 from uuid import uuid4
@@ -12,35 +12,18 @@ import psycopg
 import pytest
 
 from chat.auth import Caller
-from chat.config import Config
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
+from chat.storage import Storage
 from tests.storage.test_storage import items, make_conversation, make_users, seqs
 
 WRITERS = 8
 
 
 @pytest.fixture
-def direct(database_url: str) -> Iterator[PostgresStorage]:
-    """The storage with a connection for each writer."""
-    opened = PostgresStorage(Config(storage_pool_size=WRITERS + 2), database_url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def group(direct: PostgresStorage) -> tuple[str, list[Caller]]:
+def group(direct: Storage) -> tuple[str, list[Caller]]:
     """A conversation and its members, one for each writer."""
     members = make_users(direct, *(f"user {number}" for number in range(WRITERS)))
     return make_conversation(direct, *members), members
-
-
-@pytest.fixture
-def other(database_url: str) -> Iterator[psycopg.Connection]:
-    """A connection of somebody else, whose transaction ends when the test says so."""
-    with psycopg.connect(database_url) as connection:
-        yield connection
 
 
 def at_once(*works: Callable[[], Any]) -> list[Any]:
@@ -58,7 +41,7 @@ def at_once(*works: Callable[[], Any]) -> list[Any]:
 def wait_for_lock(other: psycopg.Connection, work: Future[Any], waiting: int = 1) -> None:
     """Wait until so many connections of the database wait for a lock; `work` must not be over before."""
     query = """select count(*) from pg_stat_activity
-               where datname = current_database() and wait_event_type = 'Lock' and application_name = 'chat'"""
+               where datname = current_database() and wait_event_type = 'Lock'"""
     end = time.monotonic() + 10
     while other.execute(query).fetchone() != (waiting,):
         assert not work.done()
@@ -72,7 +55,7 @@ def lock(other: psycopg.Connection, conversation_id: str) -> None:
 
 
 def test_sends_at_once_are_numbered_without_gap_in_the_order_of_their_commits(
-    direct: PostgresStorage, group: tuple[str, list[Caller]]
+    direct: Storage, group: tuple[str, list[Caller]]
 ) -> None:
     id, members = group
 
@@ -90,9 +73,7 @@ def test_sends_at_once_are_numbered_without_gap_in_the_order_of_their_commits(
     assert {each["id"] for of_one in written for each in of_one} == {each["id"] for each in messages}
 
 
-def test_one_client_id_sent_many_times_at_once_is_one_message(
-    direct: PostgresStorage, group: tuple[str, list[Caller]]
-) -> None:
+def test_one_client_id_sent_many_times_at_once_is_one_message(direct: Storage, group: tuple[str, list[Caller]]) -> None:
     id, members = group
     for _ in range(5):
         draft = {"message": "once", "client_id": str(uuid4())}
@@ -102,7 +83,7 @@ def test_one_client_id_sent_many_times_at_once_is_one_message(
 
 
 def test_a_member_removed_while_its_send_waits_has_sent_nothing(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
     with ThreadPoolExecutor(1) as pool:
@@ -119,7 +100,7 @@ def test_a_member_removed_while_its_send_waits_has_sent_nothing(
 
 
 def test_a_member_removed_while_its_retry_waits_learns_nothing(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
     direct.send_message(members[1], id, {"message": "hello", "client_id": "c-1"})
@@ -134,7 +115,7 @@ def test_a_member_removed_while_its_retry_waits_learns_nothing(
 
 
 def test_a_member_removed_while_its_receipt_waits_is_told_so(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
     direct.send_message(members[0], id, {"message": "hello"})
@@ -148,7 +129,7 @@ def test_a_member_removed_while_its_receipt_waits_is_told_so(
 
 
 def test_a_conversation_deleted_while_a_send_waits_is_not_found(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
     with ThreadPoolExecutor(1) as pool:
@@ -161,7 +142,7 @@ def test_a_conversation_deleted_while_a_send_waits_is_not_found(
 
 
 def test_a_send_is_not_seen_before_its_commit_and_does_not_hold_up_readers(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     id, members = group
     other.execute(
@@ -178,7 +159,7 @@ def test_a_send_is_not_seen_before_its_commit_and_does_not_hold_up_readers(
         assert sending.result().result["seq"] == 1
 
 
-def test_receipts_at_once_only_move_forward(direct: PostgresStorage, group: tuple[str, list[Caller]]) -> None:
+def test_receipts_at_once_only_move_forward(direct: Storage, group: tuple[str, list[Caller]]) -> None:
     id, members = group
     for _ in range(100):
         direct.send_message(members[0], id, {"message": "hello"})
@@ -196,7 +177,7 @@ def test_receipts_at_once_only_move_forward(direct: PostgresStorage, group: tupl
 
 
 def test_sends_receipts_and_reads_at_once_never_block_each_other_for_good(
-    direct: PostgresStorage, group: tuple[str, list[Caller]]
+    direct: Storage, group: tuple[str, list[Caller]]
 ) -> None:
     id, members = group
     second_id = make_conversation(direct, *reversed(members))
@@ -215,7 +196,7 @@ def test_sends_receipts_and_reads_at_once_never_block_each_other_for_good(
     assert total == 15 * WRITERS
 
 
-def test_one_profile_made_at_once_is_one_user(direct: PostgresStorage, other: psycopg.Connection) -> None:
+def test_one_profile_made_at_once_is_one_user(direct: Storage, other: psycopg.Connection) -> None:
     for _ in range(5):
         subject = str(uuid4())
         names = [f"name {number}" for number in range(WRITERS)]
@@ -227,7 +208,7 @@ def test_one_profile_made_at_once_is_one_user(direct: PostgresStorage, other: ps
 
 
 def test_a_revocation_while_a_send_waits_does_not_lose_what_it_overtakes(
-    direct: PostgresStorage, group: tuple[str, list[Caller]], other: psycopg.Connection
+    direct: Storage, group: tuple[str, list[Caller]], other: psycopg.Connection
 ) -> None:
     """A send that was let in before the revocation is either done or refused as a whole."""
     id, members = group

@@ -8,20 +8,20 @@ import pytest
 
 from chat.auth import Caller
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
-from tests.proofs.test_race import at_once, direct, group
+from chat.storage import Storage
+from tests.proofs.test_race import at_once, group
 from tests.storage.test_storage import items
 
-__all__ = ["direct", "group"]  # fixtures
+__all__ = ["group"]  # a fixture
 
 Group = tuple[str, list[Caller]]
 
 
-def send_all(direct: PostgresStorage, group: Group, draft: dict[str, Any]) -> list[Any]:
+def send_all(direct: Storage, group: Group, draft: dict[str, Any]) -> list[Any]:
     return at_once(*[lambda member=member: direct.send_message(member, group[0], draft) for member in group[1]])
 
 
-def test_replies_at_once_are_all_counted_and_all_who_wrote_follow(direct: PostgresStorage, group: Group) -> None:
+def test_replies_at_once_are_all_counted_and_all_who_wrote_follow(direct: Storage, group: Group) -> None:
     conversation_id, members = group
     root = direct.send_message(members[0], conversation_id, {"message": "root"}).result
     named = " ".join(f"@[{member.user_id}]" for member in members)
@@ -36,7 +36,7 @@ def test_replies_at_once_are_all_counted_and_all_who_wrote_follow(direct: Postgr
         assert thread["following"]
 
 
-def test_following_and_replies_at_once_end_in_an_order(direct: PostgresStorage, group: Group) -> None:
+def test_following_and_replies_at_once_end_in_an_order(direct: Storage, group: Group) -> None:
     conversation_id, members = group
     root = direct.send_message(members[0], conversation_id, {"message": "root"}).result
     draft = {"message": f"@[{members[1].user_id}]", "thread_id": root["id"]}
@@ -53,7 +53,7 @@ def test_following_and_replies_at_once_end_in_an_order(direct: PostgresStorage, 
         assert len(orjson.loads(direct.list_threads(members[1], 10).items)) == 1
 
 
-def test_a_scheduled_message_is_sent_once_by_many_at_once(direct: PostgresStorage, group: Group) -> None:
+def test_a_scheduled_message_is_sent_once_by_many_at_once(direct: Storage, group: Group) -> None:
     conversation_id, members = group
     for number in range(10):
         soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
@@ -64,7 +64,7 @@ def test_a_scheduled_message_is_sent_once_by_many_at_once(direct: PostgresStorag
     assert sent == [str(number) for number in range(10)]
 
 
-def test_what_is_deleted_or_moved_while_it_is_sent_is_either(direct: PostgresStorage, group: Group) -> None:
+def test_what_is_deleted_or_moved_while_it_is_sent_is_either(direct: Storage, group: Group) -> None:
     conversation_id, members = group
     sent = kept = 0
     for number in range(20):
@@ -92,7 +92,7 @@ def test_what_is_deleted_or_moved_while_it_is_sent_is_either(direct: PostgresSto
 
 
 @pytest.mark.parametrize("repeats", [5])
-def test_scheduling_at_once_with_one_client_id_is_one(direct: PostgresStorage, group: Group, repeats: int) -> None:
+def test_scheduling_at_once_with_one_client_id_is_one(direct: Storage, group: Group, repeats: int) -> None:
     conversation_id, members = group
     for number in range(repeats):
         soon = (datetime.now(UTC) + timedelta(hours=1)).isoformat()

@@ -2,16 +2,15 @@
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
 from chat.auth import Caller
-from chat.config import Config
 from chat.errors import ChatError
-from chat.storage.postgres import PostgresStorage
+from chat.storage import Storage
 from tests.proofs.test_race import at_once
 from tests.storage.test_attachments import DAY, add, send
 from tests.storage.test_retention import age, sweep
@@ -22,20 +21,12 @@ OLD, SENT = 300, 60
 
 
 @pytest.fixture
-def direct(database_url: str) -> Iterator[PostgresStorage]:
-    opened = PostgresStorage(Config(storage_pool_size=12), database_url)
-    opened.open()
-    yield opened
-    opened.close()
-
-
-@pytest.fixture
-def members(direct: PostgresStorage) -> list[Caller]:
+def members(direct: Storage) -> list[Caller]:
     return make_users(direct, "ann", "bob", "cid")
 
 
 @pytest.fixture
-def conversation(direct: PostgresStorage, members: list[Caller], sql: Sql) -> str:
+def conversation(direct: Storage, members: list[Caller], sql: Sql) -> str:
     """A conversation whose first messages, every seventh a system message, are too old."""
     id = make_conversation(direct, *members)
     for number in range(1, OLD + 1):
@@ -48,7 +39,7 @@ def conversation(direct: PostgresStorage, members: list[Caller], sql: Sql) -> st
     return id
 
 
-def test_everything_at_once(direct: PostgresStorage, members: list[Caller], conversation: str, sql: Sql) -> None:
+def test_everything_at_once(direct: Storage, members: list[Caller], conversation: str, sql: Sql) -> None:
     """Two sweeps, two senders, and readers: no page has a gap or begins before what a later one says is the oldest."""
     done = threading.Event()
 
@@ -102,7 +93,7 @@ def test_everything_at_once(direct: PostgresStorage, members: list[Caller], conv
     assert sql("select count(*) from user_conversation where read_system_count <> %s", OLD // 7) == [(0,)]
 
 
-def test_two_messages_that_want_one_file(direct: PostgresStorage, members: list[Caller], conversation: str) -> None:
+def test_two_messages_that_want_one_file(direct: Storage, members: list[Caller], conversation: str) -> None:
     other = make_conversation(direct, members[0])
     for _ in range(20):
         one, two = add(direct, members[0]), add(direct, members[0])
@@ -113,7 +104,7 @@ def test_two_messages_that_want_one_file(direct: PostgresStorage, members: list[
         assert sorted(outcomes) == ["attachment_used", "sent"]
 
 
-def try_in(direct: PostgresStorage, caller: Caller, conversation: str, *ids: str) -> str:
+def try_in(direct: Storage, caller: Caller, conversation: str, *ids: str) -> str:
     try:
         send(direct, caller, conversation, *ids)
     except ChatError as error:
@@ -122,7 +113,7 @@ def try_in(direct: PostgresStorage, caller: Caller, conversation: str, *ids: str
 
 
 def test_a_sweep_and_a_send_of_the_same_file(
-    direct: PostgresStorage, members: list[Caller], conversation: str, sql: Sql
+    direct: Storage, members: list[Caller], conversation: str, sql: Sql
 ) -> None:
     """Either the file is sent and stays, or it is swept and cannot be sent."""
     for _ in range(30):

@@ -173,7 +173,7 @@ CALLS: dict[str, tuple[str, int]] = {
         f"chat_list_pins('{BUSY}', null, '{BIG}', 50, '2024-01-01T07:00:00Z', '{uid(0)}')",
         120,
     ),
-    "receipts": (f"chat_list_receipts('{BIG}', '{BUSY}', null)", 20),
+    "receipts": (f"chat_list_receipts('{BUSY}', null, '{BIG}', 1000, null)", 20),
     # Its trigrams have more users than the name itself.
     "search for a rare name": (f"chat_search_users('{BUSY}', null, '99999')", 300),
     "search for a frequent name": (f"chat_search_users('{BUSY}', null, 'USER')", 120),

@@ -86,7 +86,7 @@ def test_pointers_and_counters(storage: Storage, ann: Caller, bob: Caller, conve
     assert json.loads(storage.list_unread(bob))["total"] == 8
     sweep(storage, 7)
     (receipt,) = [
-        each for each in json.loads(storage.list_receipts(ann, conversation)) if each["user_id"] == bob.user_id
+        each for each in json.loads(storage.list_receipts(ann, conversation).items) if each["user_id"] == bob.user_id
     ]
     assert (receipt["read_seq"], receipt["delivered_seq"]) == (6, 8)
     assert json.loads(storage.list_unread(bob))["total"] == 4
@@ -142,7 +142,7 @@ def test_an_emptied_conversation(storage: Storage, ann: Caller, bob: Caller, con
     assert (now["oldest_seq"], now["last_seq"], now["unread_count"], now["last_message"]) == (11, 10, 0, None)
     assert now["messages"] == []
     assert storage.list_messages(bob, conversation, 10).info["has_more_before"] is False
-    (receipt, _) = json.loads(storage.list_receipts(ann, conversation))
+    (receipt, _) = json.loads(storage.list_receipts(ann, conversation).items)
     assert (receipt["read_seq"], receipt["delivered_seq"]) == (10, 10)
     storage.send_message(ann, conversation, {"message": "anew"})
     assert texts(storage.list_messages(bob, conversation, 10).items) == ["anew"]

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import uuid4
 
 import orjson
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from chat.auth import Caller
 from chat.errors import ChatError
 from chat.storage import Change, Storage
+from tests.storage.test_attachments import add as add_file
 from tests.storage.test_storage import items, make_conversation, make_users
 
 Json = dict[str, Any]
@@ -151,6 +153,52 @@ def test_drafts_keep_their_thread_and_quote(storage: Storage, talk: Talk) -> Non
     sent = send(storage, scheduled).result
     assert draft.items() <= sent.items()
     assert sent["thread"]["reply_count"] == 1
+
+
+def test_what_is_of_the_app_is_merged_as_in_an_edit(storage: Storage, talk: Talk) -> None:
+    patches = ({"b": 2, "c": {"d": 1}}, {"a": None, "c": {"e": 2}}, {"b": None})
+    scheduled = schedule(storage, talk, custom={"a": 1})
+    message = storage.send_message(talk[1], talk[2], {"message": "x", "custom": {"a": 1}}).result
+    for patch in patches:
+        scheduled = storage.update_scheduled(talk[1], scheduled["id"], {"custom": patch})
+        message = storage.edit_message(talk[1], message["id"], {"custom": patch}).result
+        assert scheduled["custom"] == message["custom"]
+    assert send(storage, scheduled).result["custom"] == {"c": {"d": 1, "e": 2}}
+    half = {"a": "x" * 3000}
+    storage.update_scheduled(talk[1], schedule(storage, talk)["id"], {"custom": half})
+    with pytest.raises(ChatError, match="validation_failed"):
+        storage.update_scheduled(talk[1], schedule(storage, talk, custom=half)["id"], {"custom": {"b": "x" * 3000}})
+
+
+def test_its_files_can_be_changed(storage: Storage, talk: Talk) -> None:
+    first, second = (add_file(storage, talk[1]) for _ in range(2))
+    scheduled = schedule(storage, talk, attachments=[first])
+    scheduled = storage.update_scheduled(talk[1], scheduled["id"], {"attachments": [second, first]})
+    assert scheduled["attachments"] == [second, first]
+    scheduled = storage.update_scheduled(talk[1], scheduled["id"], {"attachments": [second]})
+    assert [each["id"] for each in send(storage, scheduled).result["attachments"]] == [second]
+    assert storage.get_attachment(talk[1], first)["id"] == first  # sent with nothing
+    without_text = schedule(storage, talk, message="", attachments=[first])
+    with pytest.raises(ChatError) as refused:
+        storage.update_scheduled(talk[1], without_text["id"], {"attachments": []})
+    assert refused.value.errors == {"attachments": ["A message without text needs one."]}
+    assert waiting(storage, talk[1]) == [without_text]
+
+
+def test_files_are_looked_at_when_they_are_scheduled(storage: Storage, talk: Talk) -> None:
+    used, others = add_file(storage, talk[1]), add_file(storage, talk[0])
+    storage.send_message(talk[1], talk[2], {"message": "", "attachments": [used]})
+    scheduled = schedule(storage, talk)
+    for attachments, code in (
+        ([used], "attachment_used"),
+        ([others], "attachment_not_found"),
+        ([str(uuid4())], "attachment_not_found"),
+    ):
+        with pytest.raises(ChatError, match=code):
+            schedule(storage, talk, attachments=attachments)
+        with pytest.raises(ChatError, match=code):
+            storage.update_scheduled(talk[1], scheduled["id"], {"attachments": attachments})
+    assert waiting(storage, talk[1]) == [scheduled]
 
 
 def test_others_find_nothing(storage: Storage, talk: Talk) -> None:

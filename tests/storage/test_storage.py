@@ -241,7 +241,11 @@ def test_a_thousand_participants_are_members_and_hear_of_a_message(
     sent = storage.send_message(Caller(ids[0]), id, {"message": "hello"})
     assert member_ids(storage, id) == sorted([*ids, ann.user_id])
     assert sent.audience_version == made.audience_version == storage.get_audience(id)["audience_version"]  # type: ignore[index]
-    assert len(json.loads(storage.list_receipts(ann, id))) == 1001
+    first = storage.list_receipts(ann, id)
+    rest = storage.list_receipts(ann, id, after=first.info["next"])
+    listed = [receipt["user_id"] for receipt in items(first) + items(rest)]
+    assert (len(items(first)), rest.info["next"], listed) == (1000, None, sorted([*ids, ann.user_id]))
+    assert storage.list_receipts(ann, id, 1001).info["next"] is None
 
 
 def test_the_list_of_conversations_is_paged_without_gap_or_repeat(storage: Storage) -> None:

@@ -114,14 +114,16 @@ CALLS: dict[str, Call] = {
     "search.search_messages": Call(lambda world: {"q": "sent", "limit": 10}, "user_id"),
     "scheduled.list_scheduled": Call(lambda world: {"limit": 10}, "user_id"),
     "scheduled.update_scheduled": Call(
-        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "custom": {}}, "user_id", role="sole"
+        lambda world: {"message": MESSAGE, "send_at": IN_A_MONTH, "mentions": [], "attachments": [], "custom": {}},
+        "user_id",
+        role="sole",
     ),
     "scheduled.delete_scheduled": Call(names="user_id", role="sole", spoils=True),
     "attachments.upload_attachment": Call(lambda world: {"file": (BytesIO(FILE), "a.txt")}, "user_id"),
     "attachments.get_attachment": Call(names="user_id"),
     "attachments.get_thumbnail": Call(names="user_id"),
     "receipts.update_receipt": Call(lambda world: {"read_seq": 1, "delivered_seq": 1}, "user_id"),
-    "receipts.list_receipts": Call(names="user_id"),
+    "receipts.list_receipts": Call(lambda world: {"limit": 10}, "user_id"),
     "receipts.list_unread": Call(names="user_id"),
     "sync.sync": Call(lambda world: {"since": {world.conversation: 1}, "limit": 10}, "user_id"),
 }

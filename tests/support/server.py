@@ -15,6 +15,7 @@ import engineio
 import requests
 import socketio
 import urllib3
+import websocket
 
 from .documented import check_acknowledgement
 
@@ -31,7 +32,8 @@ def free_port() -> int:
 class Server:
     """One run, or several one after the other, of the real server on one port."""
 
-    def __init__(self, directory: Path, settings: dict[str, str]) -> None:
+    def __init__(self, directory: Path, settings: dict[str, str], program: Path = WSGI) -> None:
+        self._program = program
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.log = directory / f"server-{self.port}.log"
@@ -46,7 +48,7 @@ class Server:
         environ = {name: value for name, value in os.environ.items() if name in ("PATH", "HOME", "LANG")}
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [sys.executable, str(WSGI)],
+                [sys.executable, str(self._program)],
                 cwd=self._directory,
                 env={**environ, "PORT": str(self.port), "LOG_LEVEL": "warning", **self._settings},
                 stdout=log,
@@ -85,6 +87,10 @@ class Server:
         return self.http.request(method, self.url + path, json=body, headers=named, timeout=30)
 
 
+#: Engine.IO's packet that closes a session.
+FAREWELL = b"1"
+
+
 class InOrder(engineio.Client):
     """Handles one packet after the other; the original starts a thread for each, and they overtake each other."""
 
@@ -92,7 +98,13 @@ class InOrder(engineio.Client):
         return super()._trigger_event(event, *args, run_async=False, **options)
 
     def disconnect(self, abort: bool = False, reason: Any = None) -> None:
-        """Close the connection; in a handler it cannot wait for the thread that reads, which is its own."""
+        """Close the connection; in a handler it cannot wait for the thread that reads, which is its own.
+
+        The original leaves the farewell to a thread that may have ended before it says it. A server that polls are
+        made to would then answer the last one with its next ping, half a minute later.
+        """
+        if self.state == "connected" and self.current_transport == "polling":
+            self._send_request("POST", self.base_url, {"Content-Type": "text/plain"}, FAREWELL, timeout=5)
         super().disconnect(abort=abort or self.read_loop_task is threading.current_thread(), reason=reason)
 
 
@@ -108,16 +120,27 @@ class Device:
 
     def __init__(self, server: Server, auth: Any = None, transports: list[str] | None = None, **headers: str) -> None:
         self.heard: Queue[tuple[str, Any]] = Queue()
-        self._session = requests.Session()  # ours, because the client forgets to close its own
-        self.socket = SocketClient(reconnection=False, http_session=self._session)
+        # Ours, because the client forgets to close its own: the session, and a socket whose server went away before
+        # it said the first word.
+        self._session = requests.Session()
+        self._websockets: list[websocket.WebSocket] = []
+        self.socket = SocketClient(
+            reconnection=False,
+            http_session=self._session,
+            websocket_extra_options={"class_": self._make_websocket},
+        )
         self.socket.on("*", lambda event, data=None: self.heard.put((event, data)))
         self.socket.on("disconnect", lambda reason=None: self.heard.put(("disconnect", reason)))
         self.socket.on("connect_error", lambda data=None: self.heard.put(("connect_error", data)))
         try:
             self.socket.connect(server.url, auth=auth, headers=headers, transports=transports or ["websocket"])
-        except socketio.exceptions.ConnectionError:
+        except BaseException:
             self.close()
             raise
+
+    def _make_websocket(self, **options: Any) -> websocket.WebSocket:
+        self._websockets.append(websocket.WebSocket(**options))
+        return self._websockets[-1]
 
     @property
     def sid(self) -> str:
@@ -155,8 +178,8 @@ class Device:
 
     def close(self) -> None:
         self.socket.disconnect()
-        if self.socket.eio.ws:  # left open when the server has gone
-            self.socket.eio.ws.shutdown()
+        for each in self._websockets:  # left open when the server has gone
+            each.shutdown()
         self._session.close()
 
     def __enter__(self) -> "Device":

@@ -61,6 +61,8 @@ class Handler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # head and body of an answer leave together
     storage: StorageStandIn
 
     def log_message(self, *_: Any) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from .calls import Caller, Calls, Change, sql
+from .calls import Caller, Calls, Change, Page, sql
 
 
 class Receipts(Calls):
@@ -18,10 +18,11 @@ class Receipts(Calls):
         """
 
     @sql
-    def list_receipts(self, caller: Caller, conversation_id: str) -> str:
-        """Return the pointers of the members who share them, of a caller who does not its own (JSON text).
+    def list_receipts(self, caller: Caller, conversation_id: str, limit: int = 1000, after: str | None = None) -> Page:
+        """Return the pointers of the members who share them, by user id; of a caller who does not its own.
 
-        Raises 404 conversation_not_found."""
+        `info.next` is the id that the next page comes after. Raises 404 conversation_not_found.
+        """
 
     @sql
     def list_unread(self, caller: Caller) -> str:

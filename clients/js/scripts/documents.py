@@ -13,4 +13,4 @@ from chat.config import Config  # noqa: E402
 directory = Path(sys.argv[1])
 app = create_app(Config(auth_mode="open", database_url="postgresql://none").checked())  # opens no connection
 for name in ("openapi", "asyncapi"):
-    (directory / f"{name}.json").write_text(app.extensions[name])
+    (directory / f"{name}.json").write_text(app.extensions[name]())

@@ -981,7 +981,9 @@ export interface UpdateScheduled {
   reply_to?: string | null;
   thread_id?: string | null;
   mentions?: Array<string>;
-  /** The app's own data, up to 4 KiB. */
+  /** Files to send with it, in place of those before. */
+  attachments?: Array<string>;
+  /** Merged with what is there: null removes a key (RFC 7396). */
   custom?: Record<string, unknown>;
   /** When to send it: within a year. */
   send_at?: string;
