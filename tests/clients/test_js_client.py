@@ -54,6 +54,20 @@ def test_messages_of_one_conversation_arrive_in_their_order_once(shared_server: 
     assert phone.texts(opened["id"]) == texts(api.messages(opened)) == wanted
 
 
+def test_who_leaves_while_the_first_answer_is_read_comes_back_whole(shared_server: Server, js: Start) -> None:
+    api = Api(shared_server)
+    (ann,) = api.users("ann")
+    opened = api.conversation(ann)
+    phone = js(shared_server, ann)
+    assert phone.call("status", "live") is None
+    phone.call("disconnect")
+    phone.call("leaveAtAnswer")
+    phone.call("send", opened["id"], "written meanwhile")
+    phone.call("connect")
+    (shown,) = phone.call("until", opened["id"], 1)
+    assert shown["message"] == "written meanwhile"
+
+
 def test_an_answer_that_was_lost_is_asked_for_again(
     make_server: MakeServer, database_url: str, js: Start, connect: Callable[..., Any]
 ) -> None:

@@ -214,12 +214,12 @@ def test_a_thread_is_shown_also_where_its_beginning_is_not(talk: Talk) -> None:
         talk.api.send({"id": talk.id}, talk.ann, str(number))
     late = talk.start(talk.bob)
     late.call("settle")
-    assert late.call("thread", talk.id, root["id"]) == []
+    assert late.call("messages", talk.id, root["id"]) == []
     assert late.call("loadThread", root) is False
-    assert [each["message"] for each in late.call("thread", talk.id, root["id"])] == ["reply 0", "reply 1", "reply 2"]
-    reply = late.call("thread", talk.id, root["id"])[0]
+    assert [each["message"] for each in late.call("messages", talk.id, root["id"])] == ["reply 0", "reply 1", "reply 2"]
+    reply = late.call("messages", talk.id, root["id"])[0]
     talk.bobs.call("edit", reply, "edited")
-    wait_until(lambda: late.call("thread", talk.id, root["id"])[0]["message"] == "edited")
+    wait_until(lambda: late.call("messages", talk.id, root["id"])[0]["message"] == "edited")
 
 
 @needs("/attachments")

@@ -1,5 +1,6 @@
 """The JavaScript package: its own tests, its types, and that what is checked in was made from what is checked in."""
 
+import json
 import re
 import subprocess
 import sys
@@ -13,9 +14,8 @@ from tests.support.server import Server
 
 pytestmark = [needs_node, pytest.mark.usefixtures("js_packages")]
 
-#: Bytes of the library alone, minified, and what a server that compresses sends of it.
-LARGEST = 34_000
-LARGEST_COMPRESSED = 12_000
+#: Bytes of what every app loads: the main entry as it is built, without socket.io-client.
+LARGEST = 15_000
 
 
 def run(*command: str | Path) -> str:
@@ -32,11 +32,15 @@ def test_types_hold() -> None:
     run("node_modules/.bin/tsc", "--noEmit")
 
 
-def test_what_is_built_is_not_stale_and_small() -> None:
-    printed = run("node", "scripts/build.mjs", "--check")
-    size, compressed = (int(number) for number in re.findall(r"(\d+) bytes", printed))
-    assert size <= LARGEST
-    assert compressed <= LARGEST_COMPRESSED
+def test_what_is_built_is_not_stale() -> None:
+    run("node", "scripts/build.mjs", "--check")
+
+
+def test_the_main_entry_is_small_and_needs_socket_io_alone() -> None:
+    main = DIRECTORY / json.loads((DIRECTORY / "package.json").read_text())["exports"]["."]["default"]
+    assert main.stat().st_size <= LARGEST
+    text = main.read_text()
+    assert re.findall(r'(?:from|import\()\s*["\']([^"\']+)', text) == ["socket.io-client"]
 
 
 def test_the_types_of_the_wire_are_those_of_the_documents(tmp_path: Path) -> None:

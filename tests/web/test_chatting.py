@@ -85,7 +85,7 @@ def test_a_reply_goes_into_a_thread(two: tuple[Person, Person]) -> None:
     bob.does("Tea?", "Thread")
     thread = bob.page.get_by_role("complementary", name="Thread")
     thread.get_by_role("textbox").fill("Yes please")
-    thread.get_by_role("button", name="Send").click()
+    thread.get_by_role("button", name="Send", exact=True).click()
     expect(thread.get_by_role("article").filter(has_text="Yes please")).to_be_visible()
     ann.message("Tea?").get_by_role("button", name="1 reply").click()
     expect(ann.page.get_by_role("complementary", name="Thread").get_by_text("Yes please")).to_be_visible()

@@ -1,5 +1,5 @@
 // Who is signed in, kept in this browser; and the requests that are made before anybody is.
-import { createChat, indexedDbStore } from "../vendor/chat.js";
+import { createChat, indexedDbStore, more } from "../vendor/chat.js";
 
 const KEPT = "chat.session";
 const KNOWN = "chat.known"; // open mode: who signed in here before
@@ -51,7 +51,8 @@ export const forget = () => localStorage.removeItem(KEPT);
 /** Connect as whoever is signed in. */
 export function start(session) {
   const who = session.token ? { token: () => freshToken(session) } : { userId: session.id };
-  return createChat({ url, ...who, store: indexedDbStore(`chat-${session.id}`), onError: (error) => console.warn(error) });
+  const onError = (error) => console.warn(error);
+  return more(createChat({ url, ...who, store: indexedDbStore(`chat-${session.id}`), onError }), { onError });
 }
 
 // The server's own tokens are renewed in time; those of a provider are the provider's affair.

@@ -1,8 +1,9 @@
 // src/react.ts
 import { createContext, createElement, useCallback, useContext, useEffect, useMemo, useSyncExternalStore } from "react";
+import { more } from "./more.js";
 var Context = createContext(null);
 function ChatProvider({ chat, children }) {
-  return createElement(Context.Provider, { value: chat }, children);
+  return createElement(Context.Provider, { value: more(chat) }, children);
 }
 function useChat() {
   const chat = useContext(Context);
@@ -41,7 +42,7 @@ function useThread(conversationId, rootId) {
     chat.loadThread({ id: rootId, conversation_id: conversationId }).catch(() => {
     });
   }, [chat, conversationId, rootId]);
-  return useView((of) => of.thread(conversationId, rootId));
+  return useView((of) => of.messages(conversationId, rootId));
 }
 function useSend(conversationId) {
   const chat = useChat();

@@ -1,217 +1,185 @@
 // The socket: who connects, when to try again, and the syncs that close every gap.
 import { io, type Socket } from "socket.io-client";
-import { backoff, sleep, type Core } from "./core.js";
+import { backoff, createTimer, type Core } from "./core.js";
 import { ChatError, isFinal, noAnswer } from "./errors.js";
+import { entries, fromEntries } from "./object.js";
 import { gaps } from "./reducer.js";
-import type { Problem, State } from "./types.js";
+import type { Problem } from "./types.js";
 
-/** An event that overtook the one before it is not a gap yet. */
-const OVERTAKEN = 250;
-const SYNC_TIMEOUT = 30_000;
-
-export interface Connection {
-  /** The id of the socket, which HTTP requests name; undefined while there is none. */
-  id(): string | undefined;
-  /** Whether the server has said, on this socket, whose it is. */
-  isOpen(): boolean;
-  /** The token of the last handshake. */
-  token(): string | null;
-  /** Ask for a fresh token; null when there is none to be had. */
-  renew(): Promise<string | null>;
-  /** Send an event; returns its acknowledgement, throws a ChatError. */
-  call(event: string, data: unknown, timeout?: number): Promise<any>;
-  /** Send an event that may be lost. */
-  emit(event: string, data: unknown): void;
-  start(): void;
-  stop(): void;
-  /** A request was refused with 401: connect again with a fresh token. */
-  reconnect(): void;
-  socket: Socket;
+/** In milliseconds. */
+const enum Times {
+  /** An event that overtook the one before it is not a gap yet. */
+  overtaken = 250,
+  call = 10_000,
+  sync = 30_000,
+}
+const enum Most {
+  /** So many handshakes in a row may be refused for their token before its user has to act. */
+  refused = 3,
+  /** The server takes no more versions; a cursor leads on. */
+  since = 10_000,
 }
 
-export function createConnection(core: Core, opened: () => void, heard: (name: string, data: any) => void): Connection {
-  const { url, userId, limit = 50 } = core.options;
+export interface Connection {
+  _socket: Socket;
+  /** Whether the server has said, on this socket, whose it is. */
+  _isOpen(): boolean;
+  /** The token of the last handshake, or a fresh one; null when there is none to be had. */
+  _bearer(isFresh?: boolean): Promise<string | null>;
+  /** Send an event; returns its acknowledgement, throws a ChatError. */
+  _call(event: string, data: unknown, timeout?: number): Promise<any>;
+  _start(): void;
+  _stop(): void;
+  /** A request was refused with 401: connect again with a fresh token. */
+  _reconnect(): void;
+}
+
+export const createConnection = (core: Core, opened: () => void): Connection => {
+  const { _options: options } = core;
+  const { userId: id, limit } = options;
   let isWanted = false;
   let isJoined = false;
   let token: string | null = null;
   let refused = 0; // handshakes in a row, for their token
   let tries = 0;
-  let retry: ReturnType<typeof setTimeout> | undefined;
-  let soon: ReturnType<typeof setTimeout> | undefined;
   let syncing: Promise<void> | null = null;
+  const retry = createTimer();
+  const soon = createTimer();
 
-  const socket = io(url, {
-    reconnectionDelay: 500,
+  const socket = io(options.url, {
     reconnectionDelayMax: 15_000,
-    ...core.options.socket,
+    ...options.socket,
     autoConnect: false,
     auth: (give: (auth: object) => void) => void authenticate(give),
   });
 
-  async function renew(): Promise<string | null> {
-    const given = core.options.token;
-    return (token = (typeof given === "function" ? await given() : given) ?? null);
-  }
+  const hasGaps = () => gaps(core._state).length > 0;
 
-  async function authenticate(give: (auth: object) => void) {
-    if (userId && !core.options.token) return give({ id: userId });
+  const bearer = async (isFresh?: boolean) => {
+    if (isFresh || !token) token = (typeof options.token === "function" ? await options.token() : options.token) ?? null;
+    return token;
+  };
+
+  const authenticate = async (give: (auth: object) => void) => {
+    if (!options.token) return give({ id });
     try {
-      const fresh = await renew();
-      if (!isWanted) return;
-      if (fresh) give({ token: fresh });
-      else refuse(null);
+      await bearer(true);
+      if (isWanted) token ? give({ token }) : refuse(null);
     } catch (error) {
-      core.report(error);
-      socket.disconnect();
-      again(backoff(tries++)); // the app could not get a token: offline, most likely
+      core._report(error);
+      end(); // the app could not get a token: offline, most likely
     }
-  }
+  };
 
-  function refuse(error: Problem | null) {
+  const refuse = (error: Problem | null) => {
     stop();
-    core.setStatus("unauthorized", error);
-  }
-
-  function again(milliseconds: number) {
-    clearTimeout(retry);
-    if (!isWanted) return;
-    core.setStatus("offline");
-    retry = setTimeout(() => isWanted && socket.connect(), milliseconds);
-  }
+    core._status("unauthorized", error);
+  };
 
   // A refused handshake, or a session that ended: the official client does not come back from either by itself.
-  function handleRefusal(problem: Problem | undefined) {
-    if (!problem?.status) return again(backoff(tries++));
-    const hasFresh = typeof core.options.token === "function" && refused < 3;
-    if (problem.status === 401 && hasFresh) return again(refused++ ? backoff(refused) : 0);
-    if (problem.status === 401 || isFinal(problem)) return refuse(problem);
-    again((problem.retry_after ?? 0) * 1000 || backoff(tries++));
-  }
+  const handleRefusal = (problem?: Problem) => {
+    const { status, retry_after } = problem ?? {};
+    retry._stop();
+    if (!isWanted) return;
+    const mayRenew = status === 401 && typeof options.token === "function" && refused < Most.refused;
+    if (!mayRenew && isRefusal(status)) return refuse(problem!);
+    core._status("offline");
+    retry._start(() => socket.connect(), mayRenew ? refused++ && backoff(refused) : backoff(tries++, retry_after));
+  };
+
+  const end = (problem?: Problem) => {
+    socket.disconnect();
+    handleRefusal(problem);
+  };
+
+  const lost = (problem?: Problem) => {
+    isJoined = false;
+    if (socket.active) core._status("offline");
+    else handleRefusal(problem);
+  };
 
   socket.on("connect", () => {
-    core.setStatus("syncing");
-    void sync();
+    core._status("syncing");
+    sync();
   });
-  socket.on("disconnect", () => {
-    isJoined = false;
-    if (!isWanted) return;
-    core.setStatus("offline");
-    if (!socket.active) again(backoff(tries++));
-  });
-  socket.on("connect_error", (error: Error & { data?: Problem }) => {
-    if (!isWanted) return;
-    if (socket.active) core.setStatus("offline");
-    else handleRefusal(error.data);
-  });
-  socket.on("unauthorized", (problem: Problem) => {
-    socket.disconnect();
-    isJoined = false;
-    handleRefusal(problem);
-  });
+  socket.on("disconnect", () => lost());
+  socket.on("connect_error", (error: Error & { data?: Problem }) => lost(error.data));
+  socket.on("unauthorized", end);
   socket.onAny((name: string, data: any) => {
-    if (name !== "unauthorized" && data && typeof data === "object") heard(name, data);
-    if (core.state().needs_sync || gaps(core.state()).length) syncSoon();
+    core._event(name, data ?? {});
+    if (hasGaps()) syncSoon();
   });
+  core._subscribe(() => core._state.needs_sync && syncSoon());
 
-  function syncSoon() {
-    soon ??= setTimeout(() => {
-      soon = undefined;
-      if (isJoined && (core.state().needs_sync || gaps(core.state()).length)) void sync();
-    }, OVERTAKEN);
-  }
-  core.subscribe(() => core.state().needs_sync && isJoined && syncSoon());
+  const syncSoon = () => {
+    const isBehind = () => core._state.needs_sync || hasGaps();
+    if (socket.connected) soon._start(() => isBehind() && sync(), Times.overtaken);
+  };
 
-  /** Sync until nothing is missing. One at a time; whoever asks meanwhile gets the same. */
-  function sync(): Promise<void> {
+  /** Sync until nothing is missing. One at a time: whoever asks meanwhile gets the same. */
+  const sync = () => {
     syncing ??= syncAll().finally(() => {
       syncing = null;
-      if (socket.connected && core.state().needs_sync) syncSoon();
+      syncSoon(); // what was heard at the last moment
     });
-    return syncing;
-  }
+  };
 
-  async function syncAll() {
-    const { id } = socket;
-    for (let failures = 0; socket.connected && socket.id === id; ) {
+  const syncAll = async () => {
+    for (let failures = 0; socket.connected; ) {
       try {
-        const before = core.state();
-        core.dispatch({ type: "syncAsked" });
-        const answer = await call("join", { ...known(before), limit }, SYNC_TIMEOUT);
-        if (socket.id !== id) break;
-        core.dispatch({ type: "synced", answer });
+        const { cursor, conversations } = core._state;
+        core._set({ needs_sync: false });
+        const since = () => fromEntries(entries(conversations).slice(0, Most.since).map(([id, each]) => [id, each.version]));
+        const answer = await call("join", { limit, ...(cursor ? { cursor } : { since: since() }) }, Times.sync);
+        if (!socket.connected) break; // the answer came at the last moment
+        core._dispatch({ type: "synced", answer, asked: conversations });
         if (!isJoined) {
           isJoined = true;
           opened();
         }
-        if (answer.has_more || core.state().needs_sync) continue;
-        if (before.cursor && isStuck(before, core.state())) core.dispatch({ type: "cursorLost" });
-        else return live();
+        if (answer.has_more || core._state.needs_sync) continue;
+        if (!cursor || !hasGaps()) {
+          refused = tries = 0;
+          return core._status("live");
+        }
+        core._set({ cursor: null }); // it promises more than is here, perhaps: ask by versions
       } catch (error) {
-        if (!(error instanceof ChatError)) core.report(error);
-        const problem = error instanceof ChatError ? error.problem : undefined;
-        if (problem && (problem.status === 401 || isFinal(problem))) return (socket.disconnect(), handleRefusal(problem));
-        if (socket.connected) await sleep((problem?.retry_after ?? 0) * 1000 || backoff(failures++));
+        const { status, problem, retryAfter } = error as ChatError;
+        if (!problem) core._report(error);
+        if (isRefusal(status)) return end(problem);
+        if (socket.connected) await new Promise((resume) => setTimeout(resume, backoff(failures++, retryAfter)));
       }
     }
-    if (socket.connected && isWanted) return syncAll(); // it is another socket by now
-  }
+  };
 
-  function live() {
-    refused = tries = 0;
-    core.setStatus("live");
-  }
-
-  async function call(event: string, data: unknown, timeout = 10_000): Promise<any> {
-    if (!socket.connected) throw noAnswer("There is no connection.");
-    const answer = await socket
-      .timeout(timeout)
-      .emitWithAck(event, data)
-      .catch((error: Error) => {
-        throw noAnswer(error.message);
-      });
+  const call = async (event: string, data: unknown, timeout: number = Times.call): Promise<any> => {
+    if (!socket.connected) noAnswer("offline");
+    const answer = await socket.timeout(timeout).emitWithAck(event, data).catch(noAnswer);
     if (answer?.error) throw new ChatError(answer.error);
     return answer;
-  }
+  };
 
-  function start() {
-    isWanted = true;
-    refused = 0;
-    core.setStatus("connecting");
-    socket.connect();
-  }
-
-  function stop() {
+  const stop = () => {
     isWanted = isJoined = false;
-    clearTimeout(retry);
-    clearTimeout(soon);
-    soon = undefined;
+    retry._stop();
+    soon._stop();
     socket.disconnect();
-  }
+  };
 
   return {
-    id: () => (isJoined ? socket.id : undefined),
-    isOpen: () => isJoined && socket.connected,
-    token: () => token,
-    renew,
-    call,
-    emit: (event, data) => void (isJoined && socket.emit(event, data)),
-    start,
-    stop,
-    reconnect() {
-      socket.disconnect();
-      handleRefusal({ status: 401 } as Problem);
+    _socket: socket,
+    _isOpen: () => isJoined && socket.connected,
+    _bearer: bearer,
+    _call: call,
+    _start() {
+      isWanted = true;
+      refused = 0;
+      core._status("connecting");
+      socket.connect();
     },
-    socket,
+    _stop: stop,
+    _reconnect: () => end({ status: 401 } as Problem),
   };
-}
+};
 
-/** What a sync is asked with: the cursor of the last answer, or the versions that are known. */
-function known({ cursor, conversations }: State) {
-  if (cursor) return { cursor };
-  const since = Object.entries(conversations).slice(0, 10_000).map(([id, each]) => [id, each.version]);
-  return { since: Object.fromEntries(since) };
-}
-
-// A gap that a sync by cursor did not close: the cursor promises more than is here.
-const isStuck = (before: State, after: State) =>
-  gaps(before).some((id) => gaps(after).includes(id) && after.conversations[id]!.version === before.conversations[id]!.version);
+const isRefusal = (status: number | undefined) => status === 401 || isFinal(status!);

@@ -1,25 +1,27 @@
+import { assign } from "./object.js";
 import type { Problem } from "./types.js";
 
 /** What the server refused. Branch on `code`; `status` is 0 when there was no answer. */
 export class ChatError extends Error {
-  readonly status: number;
-  readonly code: string;
+  declare readonly problem: Problem;
+  declare readonly status: number;
+  declare readonly code: string;
   /** Seconds to wait. */
-  readonly retryAfter: number | undefined;
+  declare readonly retryAfter: number | undefined;
 
-  constructor(readonly problem: Problem) {
+  override name = "ChatError";
+
+  constructor(problem: Problem) {
     super(problem.detail);
-    this.name = "ChatError";
-    this.status = problem.status;
-    this.code = problem.code;
-    this.retryAfter = problem.retry_after;
+    const { status, code, retry_after: retryAfter } = problem;
+    assign(this, { problem, status, code, retryAfter });
   }
 }
 
 /** There was no answer: offline, or it took too long. */
-export function noAnswer(detail: string): ChatError {
-  return new ChatError({ type: "about:blank", title: "No answer", status: 0, code: "no_answer", detail, request_id: "" } as Problem);
+export function noAnswer(error: unknown): never {
+  throw new ChatError({ status: 0, code: "no_answer", detail: String(error) } as Problem);
 }
 
 /** Whether trying again cannot help. */
-export const isFinal = ({ status }: { status: number }) => status >= 400 && status < 500 && status !== 401 && status !== 429;
+export const isFinal = (status: number) => status > 399 && status < 500 && status !== 401 && status !== 429;

@@ -1,117 +1,74 @@
-// One conversation's messages: which of two states wins, where a message belongs, what follows from a change.
-import type { Conversation, Message, Pointers } from "./types.js";
+// A conversation's messages: which of two states wins, where a message belongs, what follows from a change.
+// Functions that return nothing change the conversation they are given, a copy; its lists and messages are never changed but replaced.
+import type { Conversation, Message, ShownMessage } from "./types.js";
 
-type Thread = { id: string; reply_count: number; last_reply_at: string | null } | null | undefined;
+const { max, min } = Math;
 
-/** The message without what answers and events carry beside it. */
-export function plain(data: any, me: string | undefined, known?: Message): Message {
-  const { conversations, thread, from_version, mentions_not_members, highlight, ...message } = data;
-  return { ...message, reactions: (message.reactions ?? []).map((each: any) => withMe(each, me, known)) } as Message;
-}
+/** What a message has none of: one that was deleted, or is not sent yet. */
+export const NOTHING = {
+  message: "",
+  edited_at: null,
+  deleted_at: null,
+  quote: null,
+  last_reply_at: null,
+  reactions: [],
+  mentions: [],
+  attachments: [],
+  pinned_at: null,
+  custom: {},
+};
 
-// Events do not say who `me` is; beyond the first 20 who reacted only what was known tells.
-function withMe(reaction: any, me: string | undefined, known?: Message) {
-  if (reaction.me !== undefined || !me) return reaction;
-  const before = known?.reactions.find((each) => each.emoji === reaction.emoji);
-  const listed = reaction.user_ids.includes(me);
-  return { ...reaction, me: listed || (!!before?.me && reaction.count > reaction.user_ids.length) };
-}
+export const find = (conversation: Conversation | undefined, id: string): ShownMessage | undefined =>
+  conversation?.messages.find((each) => each.id === id);
 
-export function findMessage(conversation: Conversation | undefined, id: string): Message | undefined {
-  return conversation && (conversation.extras[id] ?? conversation.messages.find((message) => message.id === id));
-}
+// A message without what answers and events carry beside it.
+const plain = (data: any, me: string | undefined, known?: Message): ShownMessage => {
+  const { conversations, ...message } = data;
+  const reactions = message.reactions.map((each: any) => ({
+    // Events do not say who `me` is; beyond the first 20 who reacted only what was known tells.
+    me: each.user_ids.includes(me) || (each.count > each.user_ids.length && !!reactionOf(known, each.emoji)?.me),
+    ...each,
+  }));
+  return { ...message, reactions, key: data.client_id ?? data.id, status: "sent", error: null };
+};
 
-/** Put a state of a message where it belongs, unless a newer one is there. */
-export function put(conversation: Conversation, data: any, me: string | undefined): Conversation {
-  const known = findMessage(conversation, data.id);
-  if (known && known.version >= data.version) return conversation;
-  const message = plain(data, me, known);
-  let next = conversation;
-  if (message.seq < conversation.first_seq) {
-    next = { ...next, changed_below: Math.max(next.changed_below, message.version) };
-    if (known) next = { ...next, extras: { ...next.extras, [message.id]: message } };
-  } else {
-    next = { ...next, messages: insert(next.messages, message) };
-  }
-  return known || message.seq < conversation.first_seq ? redrawQuotes(next, message) : next;
-}
+/** Put a state of a message where it belongs, unless a newer one is there. Of older messages only `isShown` brings new ones. */
+export const put = (conversation: Conversation, data: any, me?: string, isShown?: boolean): void => {
+  const known = find(conversation, data.id);
+  if (known && known.version >= data.version) return;
+  const isOlder = data.seq < conversation.first_seq && !isShown;
+  if (isOlder) changedBelow(conversation, data.version);
+  let { messages } = conversation;
+  if (known || !isOlder) messages = [...messages.filter((each) => each !== known), plain(data, me, known)].sort((a, b) => a.seq - b.seq);
+  // A quote changes with its original, without a version of its own.
+  const redrawn: any = { message: [...data.message].slice(0, 200).join(""), deleted_at: data.deleted_at };
+  conversation.messages = messages.map((each) => (each.quote?.id === data.id ? { ...each, quote: { ...each.quote, ...redrawn } } : each));
+};
 
-function insert(messages: readonly Message[], message: Message): readonly Message[] {
-  let place = messages.length;
-  while (place > 0 && messages[place - 1]!.seq >= message.seq) place--;
-  const replaced = messages[place]?.seq === message.seq ? 1 : 0;
-  return [...messages.slice(0, place), message, ...messages.slice(place + replaced)];
-}
-
-/** Change messages one by one; the ones that `change` returns as they are stay the same objects. */
-export function mapMessages(conversation: Conversation, change: (message: Message) => Message): Conversation {
-  let isChanged = false;
-  const mapped = (message: Message) => {
-    const next = change(message);
-    isChanged ||= next !== message;
-    return next;
-  };
-  const messages = conversation.messages.map(mapped);
-  const extras = Object.fromEntries(Object.entries(conversation.extras).map(([id, each]) => [id, mapped(each)]));
-  return isChanged ? { ...conversation, messages, extras } : conversation;
-}
-
-// A quote changes with its original, without a version of its own.
-function redrawQuotes(conversation: Conversation, original: Message): Conversation {
-  const text = [...original.message].slice(0, 200).join("");
-  return mapMessages(conversation, (message) =>
-    message.quote?.id === original.id
-      ? { ...message, quote: { ...message.quote, message: text, deleted_at: original.deleted_at } }
-      : message,
-  );
-}
+/** A message changed of which nothing is known: pages of older messages that were asked for before are out of date. */
+export const changedBelow = (conversation: Conversation, version: number): void => {
+  conversation.changed_below = max(conversation.changed_below, version);
+};
 
 /** What is left of a deleted message. */
-export function tombstone(message: Message, deleted_at: string, version: number): Message {
-  return {
-    ...message,
-    version,
-    deleted_at,
-    message: "",
-    edited_at: null,
-    quote: null,
-    last_reply_at: null,
-    reactions: [],
-    mentions: [],
-    attachments: [],
-    pinned_at: null,
-    custom: {},
-  };
-}
+export const tombstone = <Kind>(message: Kind, deleted_at: string): Kind => ({ ...message, ...NOTHING, deleted_at });
 
-/** Update the root of a thread. */
-export function updateRoot(conversation: Conversation, thread: Thread, version: number): Conversation {
-  const root = thread && findMessage(conversation, thread.id);
-  if (!thread) return conversation;
-  if (!root) return { ...conversation, changed_below: Math.max(conversation.changed_below, version) };
-  const { reply_count } = thread;
-  const last_reply_at = root.deleted_at ? null : thread.last_reply_at;
-  return put(conversation, { ...root, reply_count, last_reply_at, version }, undefined);
-}
+export const reactionOf = (message: Message | undefined, emoji: string | undefined) => message?.reactions.find((each) => each.emoji === emoji);
 
-/** Apply one reaction to a message. */
-export function react(message: Message, emoji: string, userId: string, added: boolean, count: number, me?: string): Message {
-  const known = message.reactions.find((each) => each.emoji === emoji);
-  const others = (known?.user_ids ?? []).filter((id) => id !== userId);
-  const user_ids = added ? (known?.user_ids.includes(userId) ? known.user_ids : [...others, userId].slice(0, 20)) : others;
-  const changed = { emoji, count, user_ids, me: userId === me ? added : !!known?.me };
-  const reactions = known
-    ? message.reactions.map((each) => (each === known ? changed : each)).filter((each) => each.count > 0)
-    : count > 0
-      ? [...message.reactions, changed]
-      : message.reactions;
-  return { ...message, reactions };
-}
+/** The message with one reaction more or less. */
+export const react = <Kind extends Message>(message: Kind, { emoji, user_id, added, count }: any, me?: string): Kind => {
+  const known = reactionOf(message, emoji);
+  const others = (known?.user_ids ?? []).filter((id) => id !== user_id);
+  const changed = { emoji, count, user_ids: added ? [...others, user_id].slice(0, 20) : others, me: user_id === me ? added : !!known?.me };
+  const reactions = known ? message.reactions.map((each) => (each === known ? changed : each)) : [...message.reactions, changed];
+  return { ...message, reactions: reactions.filter((each) => each.count > 0) };
+};
 
-/** Move a member's pointers; they only go forward. */
-export function movePointers(conversation: Conversation, userId: string, read: number, delivered: number): Conversation {
-  const known: Pointers = conversation.receipts[userId] ?? { read_seq: 0, delivered_seq: 0 };
-  if (known.read_seq >= read && known.delivered_seq >= delivered && conversation.receipts[userId]) return conversation;
-  const moved = { read_seq: Math.max(known.read_seq, read), delivered_seq: Math.max(known.delivered_seq, delivered, read) };
-  return { ...conversation, receipts: { ...conversation.receipts, [userId]: moved } };
-}
+/** Move the user's own read pointer, forward only, and count again what is unread. */
+export const moveOwn = ({ about, messages }: Conversation, read: number): void => {
+  const to = max(about.last_read_seq, min(read, about.last_seq));
+  const unread = messages.filter((each) => each.seq > to && each.type !== "system").length;
+  if (to > about.last_read_seq) about.unread_count = min(unread, about.unread_count);
+  about.last_read_seq = to;
+  about.last_delivered_seq = max(about.last_delivered_seq, to);
+};

@@ -1,110 +1,93 @@
 // Saves what changed and restores it: the cursor together with what it promises, unsent messages before they are sent.
-import type { Core } from "./core.js";
+import { createTimer, type Core } from "./core.js";
+import { fromEntries, keys, values } from "./object.js";
 import type { Conversation, Letter, State } from "./types.js";
 
-const SAVE_AFTER = 300;
-/** Of each conversation; older messages come from the server again. */
-const MOST_MESSAGES = 100;
-
-export interface Persistence {
-  restore(): Promise<void>;
-  /** Save now; resolves when it is done, or has failed and was reported. */
-  save(): Promise<void>;
-  clear(): Promise<void>;
+/** In milliseconds. */
+const enum Times {
+  save = 300,
+}
+const enum Most {
+  /** Of each conversation; older ones come from the server again. */
+  messages = 100,
 }
 
-export function createPersistence(core: Core): Persistence {
-  const { store, userId, url } = core.options;
-  if (!store) return { restore: async () => {}, save: async () => {}, clear: async () => {} };
-  let saved: State = core.state();
-  let timer: ReturnType<typeof setTimeout> | undefined;
-  let last: Promise<void> = Promise.resolve();
+export interface Persistence {
+  _restore(): Promise<void>;
+  /** Save now; resolves when it is done, or has failed and was reported. */
+  _save(): Promise<void>;
+  _clear(): Promise<void>;
+}
+
+export const createPersistence = (core: Core): Persistence => {
+  const { store, userId, url } = core._options;
+  const nothing = async () => {};
+  if (!store) return { _restore: nothing, _save: nothing, _clear: nothing };
+  const timer = createTimer();
+  let saved: Record<string, unknown> = {}; // what the store holds, by key
+  let last: Promise<void> | undefined;
   let isRestored = false;
 
-  async function write() {
-    const state = core.state();
-    if (state === saved) return;
-    const isMine = (await store!.isMine?.()) ?? true;
-    const changes = { ...changedLetters(saved, state), ...(isMine && changedState(saved, state, url)) };
-    if (Object.keys(changes).length) await store!.save(changes);
-    saved = state;
-  }
+  const write = async () => {
+    const isMine = await store!.isMine?.();
+    const now = flat(core._state, url);
+    const changed = keys({ ...saved, ...now }).filter((key) => saved[key] !== now[key] && (isMine !== false || key.startsWith(LETTER)));
+    if (changed.length) await store!.save(fromEntries(changed.map((key) => [key, shortened(now[key])])));
+    saved = now;
+  };
 
-  function save(): Promise<void> {
-    clearTimeout(timer);
-    timer = undefined;
-    return (last = last.then(write).catch(core.report));
-  }
-
-  core.subscribe(() => {
-    if (isRestored) timer ??= setTimeout(save, SAVE_AFTER);
-  });
+  const save = () => {
+    timer._stop();
+    return (last = Promise.resolve(last).then(write).catch(core._report));
+  };
+  core._subscribe(() => isRestored && timer._start(save, Times.save));
 
   return {
-    async restore() {
+    async _restore() {
       try {
-        const kept = await store.load();
-        if (kept.url === undefined || (kept.url === url && (!userId || (kept.me as State["me"])?.id === userId))) {
-          core.dispatch({ type: "restored", state: restored(kept) });
-          saved = core.state();
+        const found: any = await store.load();
+        const { url: of, me, cursor, removed } = found;
+        if (of === url && (!me || !userId || me.id === userId)) {
+          core._set({ me, cursor, removed, ...restored(values(found)) });
+          saved = flat(core._state, url);
         } else await store.clear(); // another user's, or another server's
       } catch (error) {
-        core.report(error);
+        core._report(error);
       }
       isRestored = true;
     },
-    save,
-    async clear() {
-      clearTimeout(timer);
-      timer = undefined;
+    _save: save,
+    async _clear() {
+      timer._stop();
       isRestored = false;
       await last;
       await store.clear();
-      saved = core.state();
+      saved = {};
     },
   };
-}
+};
 
-function restored(kept: Record<string, unknown>): Partial<State> {
-  const named = (prefix: string) => Object.entries(kept).filter(([key]) => key.startsWith(prefix));
-  const conversations = named("conversation:").map(([key, value]) => [key.slice(13), value as Conversation]);
-  const letters = named("letter:").map(([, value]) => value as Letter);
-  return {
-    me: (kept.me as State["me"]) ?? null,
-    cursor: (kept.cursor as string) ?? null,
-    removed: (kept.removed as State["removed"]) ?? {},
-    conversations: Object.fromEntries(conversations),
-    outbox: letters.sort((a, b) => (a.created_at < b.created_at ? -1 : 1)).map(unsent),
-  };
-}
+const LETTER = "letter:";
 
-// Nobody knows any more what came of a try.
-const unsent = (letter: Letter): Letter => (letter.status === "failed" ? letter : { ...letter, status: "waiting" });
+// What is kept of a state, by key.
+const flat = ({ me, cursor, removed, conversations, outbox }: State, url: string): Record<string, unknown> => {
+  const kept: Record<string, unknown> = { url, me, cursor, removed };
+  for (const id in conversations) kept[`conversation:${id}`] = conversations[id];
+  for (const letter of outbox) if (letter.status !== "sent") kept[LETTER + letter.key] = letter;
+  return kept;
+};
 
-function changedLetters(before: State, after: State): Record<string, unknown> {
-  if (before.outbox === after.outbox) return {};
-  const isKept = (each: Letter) => each.status !== "sent";
-  const gone = before.outbox.map((each) => [`letter:${each.client_id}`, undefined]);
-  const kept = after.outbox.filter(isKept).map((each) => [`letter:${each.client_id}`, each]);
-  return { ...Object.fromEntries(gone), ...Object.fromEntries(kept) };
-}
+const restored = (all: any[]): Partial<State> => {
+  const conversations = fromEntries(all.filter((each) => each?.about).map((each: Conversation) => [each.about.id, each]));
+  const outbox = all.filter((each) => each?.draft).sort((a: Letter, b: Letter) => (a.created_at < b.created_at ? -1 : 1));
+  return { conversations, outbox };
+};
 
-function changedState(before: State, after: State, url: string): Record<string, unknown> {
-  const changes: Record<string, unknown> = {};
-  for (const id of new Set([...Object.keys(before.conversations), ...Object.keys(after.conversations)])) {
-    const conversation = after.conversations[id];
-    if (before.conversations[id] !== conversation) changes[`conversation:${id}`] = conversation && newest(conversation);
-  }
-  for (const name of ["me", "cursor", "removed"] as const) {
-    if (before[name] !== after[name]) changes[name] = after[name];
-  }
-  if (Object.keys(changes).length) changes.url = url;
-  return changes;
-}
-
-function newest(conversation: Conversation): Conversation {
-  const messages = conversation.messages.slice(-MOST_MESSAGES);
-  const isCut = messages.length < conversation.messages.length;
-  const first_seq = isCut ? messages[0]!.seq : conversation.first_seq;
-  return { ...conversation, messages, first_seq, has_older: isCut || conversation.has_older, extras: {}, held: [], receipts_stale: true };
-}
+// Of a conversation its newest messages.
+const shortened = (value: any): unknown => {
+  if (!value?.about) return value;
+  const { messages: all, first_seq: first, has_older, about } = value as Conversation;
+  const messages = all.filter((each) => each.seq >= first).slice(-Most.messages);
+  const first_seq = messages.length < Most.messages ? first : messages[0]!.seq;
+  return { ...value, messages, first_seq, has_older: has_older || first_seq > about.oldest_seq, held: [] };
+};

@@ -1,23 +1,24 @@
 // Hooks: each shows a part of a chat's state, and renders again when that part has changed.
 import { createContext, createElement, useCallback, useContext, useEffect, useMemo, useSyncExternalStore, type ReactNode } from "react";
 import type { Chat } from "./chat.js";
+import { more, type More } from "./more.js";
 import type { Draft, Problem, ShownMessage, Status } from "./types.js";
 import type { ShownConversation } from "./views.js";
 
-const Context = createContext<Chat | null>(null);
+const Context = createContext<(Chat & More) | null>(null);
 
 /** Gives the hooks below it their chat. */
 export function ChatProvider({ chat, children }: { chat: Chat; children?: ReactNode }) {
-  return createElement(Context.Provider, { value: chat }, children);
+  return createElement(Context.Provider, { value: more(chat) }, children);
 }
 
-export function useChat(): Chat {
+export function useChat(): Chat & More {
   const chat = useContext(Context);
   if (!chat) throw new Error("There is no <ChatProvider> around this component.");
   return chat;
 }
 
-function useView<Value>(view: (chat: Chat) => Value): Value {
+function useView<Value>(view: (chat: Chat & More) => Value): Value {
   const chat = useChat();
   const snapshot = () => view(chat);
   return useSyncExternalStore(chat.subscribe, snapshot, snapshot);
@@ -57,7 +58,7 @@ export function useThread(conversationId: string, rootId: string): ShownMessage[
   useEffect(() => {
     chat.loadThread({ id: rootId, conversation_id: conversationId }).catch(() => {}); // what is known is shown
   }, [chat, conversationId, rootId]);
-  return useView((of) => of.thread(conversationId, rootId));
+  return useView((of) => of.messages(conversationId, rootId));
 }
 
 /** A function that sends to this conversation. */

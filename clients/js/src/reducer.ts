@@ -1,27 +1,20 @@
 // The rules of docs/clients.md: what the client knows after something happened. Pure: the same actions, the same state.
-import { movedOwn, opened, synced, take, withExtras, withPage } from "./conversation.js";
-import { mapMessages, movePointers } from "./messages.js";
-import * as outbox from "./letters.js";
-import type { Conversation, Letter, Message, Optimistic, Problem, Receipt, State, Status, SyncAnswer } from "./types.js";
+import { opened, synced, take, takePage, type Page } from "./conversation.js";
+import { moveOwn } from "./messages.js";
+import { assign, keys } from "./object.js";
+import type { Conversation, State, SyncAnswer } from "./types.js";
 
 export type Action =
-  | { type: "status"; status: Status; error?: Problem | null }
-  | { type: "restored"; state: Partial<State> }
-  | { type: "syncAsked" }
-  | { type: "synced"; answer: SyncAnswer }
-  | { type: "cursorLost" }
-  | { type: "stale" }
-  | { type: "signedOut" }
+  /** The state of the connection, what was restored, … */
+  | { type: "set"; state: Partial<State> }
+  /** `asked`: what was known when the sync was asked for. */
+  | { type: "synced"; answer: SyncAnswer; asked?: State["conversations"] }
+  /** `at`: when it was heard, in milliseconds. */
   | { type: "event"; name: string; data: any; at: number }
-  | { type: "page"; conversation_id: string; messages: Message[]; has_older: boolean; before_seq: number; asked: number }
-  | { type: "extras"; conversation_id: string; messages: Message[]; asked: number }
-  | { type: "receipts"; conversation_id: string; receipts: Receipt[] }
-  | { type: "read"; conversation_id: string; read_seq: number }
-  | { type: "expired"; at: number }
-  | { type: "letter"; letter: Letter }
-  | { type: "letterGone"; client_id: string }
-  | { type: "optimistic"; change: Optimistic }
-  | { type: "answered"; id: string; version: number | null };
+  | ({ type: "page"; conversation_id: string } & Page);
+
+/** More that follows from an action. It may change the state, a copy, but nothing in it: that is replaced. */
+export type Rule = (state: State, action: Action, before: State) => void;
 
 export const emptyState: State = {
   status: "connecting",
@@ -35,193 +28,89 @@ export const emptyState: State = {
   typing: {},
   presence: {},
   needs_sync: false,
-  syncing: false,
-  touched: {},
 };
 
-export function reduce(state: State, action: Action): State {
-  switch (action.type) {
-    case "status":
-      return withStatus(state, action.status, action.error ?? null);
-    case "restored":
-      return { ...state, ...action.state };
-    case "signedOut":
-      return { ...emptyState, status: "offline" };
-    case "syncAsked":
-      return { ...state, needs_sync: false, syncing: true, touched: {} };
-    case "synced":
-      return outbox.prune(withAnswer({ ...state, syncing: false }, action.answer));
-    case "cursorLost":
-      return { ...state, cursor: null, needs_sync: true };
-    case "event":
-      return outbox.prune(withEvent(state, action.name, action.data, action.at));
-    case "page":
-      return update(state, action.conversation_id, (known) => withPage(known, action, state.me?.id));
-    case "extras":
-      return update(state, action.conversation_id, (known) => withExtras(known, action.messages, action.asked, state.me?.id));
-    case "receipts":
-      return update(state, action.conversation_id, (known) => withReceipts(known, action.receipts));
-    case "read":
-      return touch(update(state, action.conversation_id, (known) => movedOwn(known, action.read_seq, action.read_seq)), action.conversation_id);
-    case "stale":
-      return { ...state, needs_sync: true };
-    case "expired":
-      return { ...state, typing: stillTyping(state, action.at) };
-    case "letter":
-      return { ...state, outbox: outbox.put(state.outbox, action.letter) };
-    case "letterGone":
-      return { ...state, outbox: state.outbox.filter((each) => each.client_id !== action.client_id) };
-    case "optimistic":
-      return { ...state, optimistic: [...state.optimistic, action.change] };
-    case "answered":
-      return outbox.prune(outbox.answered(state, action.id, action.version));
-  }
-}
+export const reduce = (before: State, action: Action, rules: Iterable<Rule> = []): State => {
+  const state = { ...before };
+  if (action.type === "set") assign(state, action.state);
+  else if (action.type === "synced") takeAnswer(state, action.answer, action.asked ?? state.conversations);
+  else if (action.type === "event") takeEvent(state, action.name, action.data);
+  else edit(state, action.conversation_id, (known) => takePage(known, action, state.me?.id));
+  for (const rule of rules) rule(state, action, before);
+  prune(state);
+  return isSame(state, before) ? before : state;
+};
 
 /** Conversations in which something is missing. */
-export const gaps = (state: State): string[] =>
-  Object.keys(state.conversations).filter((id) => state.conversations[id]!.held.length > 0);
+export const gaps = ({ conversations }: State): string[] => keys(conversations).filter((id) => conversations[id]!.held.length);
 
-function withStatus(state: State, status: Status, error: Problem | null): State {
-  if (status !== "offline" && status !== "unauthorized") return { ...state, status, error };
-  const conversations = mapValues(state.conversations, (each) => (each.receipts_stale ? each : { ...each, receipts_stale: true }));
-  return { ...state, status, error, conversations, typing: {} };
-}
-
-function withAnswer(state: State, answer: SyncAnswer): State {
-  const { user } = answer;
-  if (user && state.me && user.id !== state.me.id) {
-    return { ...emptyState, status: state.status, me: user, needs_sync: true }; // another user's, and all of it
-  }
+const takeAnswer = (state: State, { user, conversations, removed, cursor, reset }: SyncAnswer, asked: State["conversations"]): void => {
   const me = user ?? state.me;
-  const conversations = answer.reset ? {} : { ...state.conversations };
-  const removed = answer.reset ? {} : { ...state.removed };
-  let needs_sync = state.needs_sync;
-  for (const id of answer.removed) {
-    if (id in state.touched && conversations[id]) needs_sync = true; // opened again meanwhile, perhaps
-    else delete conversations[id];
+  if (state.me && me!.id !== state.me.id) {
+    assign(state, emptyState, { status: state.status, me, needs_sync: true }); // another user's, and all of it
+    return;
   }
-  let cursor: string | null = answer.cursor;
-  for (const each of answer.conversations) {
+  const known = { ...(reset ? {} : state.conversations) };
+  const gone = { ...(reset ? {} : state.removed) };
+  assign(state, { me, cursor, conversations: known, removed: gone });
+  for (const id of removed) {
+    if (known[id] && !asked[id]) state.needs_sync = true; // opened again meanwhile, perhaps
+    else delete known[id];
+  }
+  for (const each of conversations) {
     const id = each.id!;
-    const known = conversations[id];
-    const isSummary = each.recovered === undefined;
-    if (isSummary && (known?.version ?? -1) < each.version!) {
-      [cursor, needs_sync] = [null, true]; // the cursor promises more than is here: ask by versions
-    } else if (!known && removed[id] !== undefined && removed[id] >= each.version!) {
-      continue; // left since then
-    } else {
-      conversations[id] = synced(known, each, me?.id, id in state.touched);
-      delete removed[id];
-    }
+    if (each.recovered === undefined && !(known[id]?.version! >= each.version!)) {
+      assign(state, { cursor: null, needs_sync: true }); // the cursor promises more than is here: ask by versions
+    } else if (known[id] || !(gone[id]! >= each.version!)) {
+      known[id] = synced(known[id], each, me?.id, asked[id]);
+      delete gone[id];
+    } // else it was left since then
   }
-  return { ...state, me, conversations, removed, cursor, needs_sync };
-}
+};
 
-function withEvent(state: State, name: string, data: any, at: number): State {
-  const id: string = data.conversation_id ?? data.id;
-  switch (name) {
-    case "newConversation":
-      return state.conversations[id] ? takeEvent(state, id, name, data) : open(state, id, data);
-    case "removedFromConversation":
-    case "conversationDeleted":
-      return leave(state, id, data.version);
-    case "receipt":
-      return withReceipt(state, data);
-    case "conversationSettings":
-      // A sync that is under way may have been answered before it: one more sees to that.
-      return { ...update(state, id, (known) => withSettings(known, data)), needs_sync: state.needs_sync || state.syncing };
-    case "typing":
-      return withTyping(state, id, data, at);
-    case "presence":
-      return { ...state, presence: { ...state.presence, [data.user_id]: { online: data.online, last_seen_at: data.last_seen_at } } };
-    case "userUpdated":
-      return withUser(state, data);
-    default:
-      if (typeof data.version !== "number" || !data.conversation_id) return state;
-      if (name === "message") state = withTyping(state, id, { user_id: data.user_id, is_typing: false }, at);
-      return takeEvent(state, id, name, data);
-  }
-}
+const takeEvent = (state: State, name: string, data: any): void => {
+  const { conversation_id: id, version, last_seq, read_seq } = data;
+  const { [id]: known, ...others } = state.conversations;
+  const { [id]: left = -1, ...removed } = state.removed;
+  const me = state.me?.id;
+  if (name === "removedFromConversation" || name === "conversationDeleted") {
+    if (known && known.version > version) return; // and was added again since then
+    assign(state, { conversations: others, removed: { ...removed, [id]: Math.max(left, version) } });
+  } else if (name === "receipt") {
+    if (!known || data.user_id !== me) return;
+    if (read_seq < known.about.last_read_seq) state.needs_sync = true; // late, or marked unread: a sync knows
+    else edit(state, id, (conversation) => moveOwn(conversation, read_seq));
+  } else if (name === "conversationSettings") {
+    edit(state, id, ({ about }) => assign(about, data));
+    state.needs_sync = true; // a sync that is under way may have been answered before
+  } else if (!id || typeof version !== "number") return;
+  else if (known) edit(state, id, (conversation) => take(conversation, { name, data }, me));
+  else if (version <= left) return;
+  else if (name === "newConversation") {
+    assign(state, { removed, conversations: { ...others, [id]: opened(data) } });
+    state.needs_sync ||= last_seq > 0; // it has messages already
+  } else state.needs_sync = true; // it overtook its conversation
+};
 
-function takeEvent(state: State, id: string, name: string, data: any): State {
+// Drop what the conversations show by now: letters that arrived, changes that were heard of.
+const prune = (state: State): void => {
+  const isKnown = (id: string, version: number | undefined) => version && (state.conversations[id]?.version ?? Infinity) >= version;
+  const left = <Item>(list: readonly Item[], isDone: (item: Item) => unknown) => (list.some(isDone) ? list.filter((each) => !isDone(each)) : list);
+  state.optimistic = left(state.optimistic, (each) => isKnown(each.conversation_id, each.version));
+  state.outbox = left(state.outbox, ({ conversation_id: id, key, version }) =>
+    // Acknowledged and known, or brought by a sync while the answer was lost.
+    isKnown(id, version) || state.conversations[id]?.messages.some((each) => each.key === key),
+  );
+};
+
+/** Change a conversation, if it is known. */
+export const edit = (state: State, id: string, change: (conversation: Conversation) => void): void => {
   const known = state.conversations[id];
-  if (known) {
-    const next = update(state, id, (conversation) => take(conversation, { name, data }, state.me?.id));
-    return name === "message" && data.user_id === state.me?.id ? touch(next, id) : next;
-  }
-  return (state.removed[id] ?? -1) >= data.version ? state : { ...state, needs_sync: true }; // it overtook its conversation
-}
+  if (!known) return;
+  const copy = { ...known, about: { ...known.about } };
+  change(copy);
+  if (isSame(copy.about, known.about)) copy.about = known.about;
+  if (!isSame(copy, known)) state.conversations = { ...state.conversations, [id]: copy };
+};
 
-function open(state: State, id: string, data: any): State {
-  if ((state.removed[id] ?? -1) >= data.version) return state;
-  const { [id]: _, ...removed } = state.removed;
-  const needs_sync = state.needs_sync || data.last_seq > 0; // it has messages already
-  return touch({ ...state, removed, needs_sync, conversations: { ...state.conversations, [id]: opened(data) } }, id);
-}
-
-function leave(state: State, id: string, version: number): State {
-  const { [id]: known, ...conversations } = state.conversations;
-  if (known && known.version > version) return state; // and was added again since then
-  return { ...state, conversations, removed: { ...state.removed, [id]: Math.max(state.removed[id] ?? 0, version) } };
-}
-
-function withReceipt(state: State, { conversation_id, user_id, read_seq, delivered_seq }: Receipt): State {
-  const next = update(state, conversation_id, (known) => movePointers(known, user_id, read_seq, delivered_seq));
-  if (user_id !== state.me?.id) return next;
-  const last_read_seq = state.conversations[conversation_id]?.about.last_read_seq ?? 0;
-  if (read_seq < last_read_seq) return { ...next, needs_sync: true }; // late, or marked unread: a sync knows
-  return touch(update(next, conversation_id, (known) => movedOwn(known, read_seq, delivered_seq)), conversation_id);
-}
-
-function withReceipts(conversation: Conversation, receipts: Receipt[]): Conversation {
-  let next = conversation;
-  for (const each of receipts) next = movePointers(next, each.user_id, each.read_seq, each.delivered_seq);
-  return { ...next, receipts_stale: false };
-}
-
-function withSettings(conversation: Conversation, { conversation_id, ...settings }: any): Conversation {
-  return { ...conversation, about: { ...conversation.about, ...settings } };
-}
-
-function withTyping(state: State, id: string, data: { user_id: string; is_typing: boolean; expires_in?: number }, at: number): State {
-  const { [data.user_id]: known, ...others } = state.typing[id] ?? {};
-  if (!data.is_typing && known === undefined) return state;
-  const users = data.is_typing ? { ...others, [data.user_id]: at + (data.expires_in ?? 7) * 1000 } : others;
-  return { ...state, typing: { ...state.typing, [id]: users } };
-}
-
-function stillTyping(state: State, at: number): State["typing"] {
-  return mapValues(state.typing, (users) => Object.fromEntries(Object.entries(users).filter(([, until]) => until > at)));
-}
-
-// A profile has no version: take it wherever the person is shown.
-function withUser(state: State, data: any): State {
-  const shown = { username: data.username, avatar_url: data.avatar_url ?? null };
-  const conversations = mapValues(state.conversations, (conversation) => {
-    const { participants } = conversation.about;
-    const renamed = participants.map((each) => (each.id === data.id ? { ...each, ...shown } : each));
-    const isHere = participants.some((each) => each.id === data.id);
-    const next = isHere ? { ...conversation, about: { ...conversation.about, participants: renamed } } : conversation;
-    const author = (users: Message["users"]) => ({ ...users, ...shown });
-    return mapMessages(next, (message) => {
-      const own: Message = message.user_id === data.id ? { ...message, users: author(message.users) } : message;
-      const { quote } = own;
-      return quote && quote.user_id === data.id ? { ...own, quote: { ...quote, users: author(quote.users) } } : own;
-    });
-  });
-  const me = state.me?.id === data.id ? ({ ...state.me, ...shown } as State["me"]) : state.me;
-  return { ...state, me, conversations };
-}
-
-function update(state: State, id: string, change: (conversation: Conversation) => Conversation): State {
-  const known = state.conversations[id];
-  const next = known && change(known);
-  return next === known || !next ? state : { ...state, conversations: { ...state.conversations, [id]: next } };
-}
-
-const touch = (state: State, id: string): State => ({ ...state, touched: { ...state.touched, [id]: true } });
-
-function mapValues<Value>(values: Readonly<Record<string, Value>>, change: (value: Value) => Value): Record<string, Value> {
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, change(value)]));
-}
+const isSame = (a: any, b: any) => keys(a).every((key) => a[key] === b[key]);

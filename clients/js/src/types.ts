@@ -37,17 +37,15 @@ export interface Conversation {
   about: About;
   /** Everything up to this version is known. */
   version: number;
-  /** All messages from `first_seq` on, by `seq`. */
-  messages: readonly Message[];
+  /** By `seq`: all from `first_seq` on, and of the older ones those that something shows, as the replies of a thread. */
+  messages: readonly ShownMessage[];
   first_seq: number;
   /** Whether there are messages before `first_seq`. */
   has_older: boolean;
-  /** Older messages that something shows: the replies of a thread, what is pinned. By id. */
-  extras: Readonly<Record<string, Message>>;
-  /** How far each member has read, by user. */
-  receipts: Readonly<Record<string, Pointers>>;
-  /** The others' pointers may have moved unheard. */
-  receipts_stale: boolean;
+  /** How far each member has read, by user; `more` keeps it up to date. */
+  receipts?: Readonly<Record<string, Pointers>>;
+  /** Whether nothing may have gone unheard since those were asked for. */
+  receipts_fresh?: boolean;
   /** Events beyond a gap, by version. */
   held: readonly Change[];
   /** The version of the newest change of a message before `first_seq`: a page asked for before it may be out of date. */
@@ -61,28 +59,15 @@ export type Draft = Partial<Omit<SendMessage, "client_id" | "message">> & {
   send_at?: string;
 };
 
-/** A message that waits to be sent, or could not be. */
-export interface Letter {
-  client_id: string;
-  conversation_id: string;
-  draft: Draft;
-  created_at: string;
-  status: "waiting" | "sending" | "failed" | "sent";
-  error: Problem | null;
-  /** The acknowledged message, until the conversation shows it. */
-  message: Message | null;
-}
+/** A message that is not known to have arrived: as it is shown, and what is sent. */
+export type Letter = ShownMessage & { draft: Draft };
 
 /** A change of a message that is shown before the server has answered. */
 export interface Optimistic {
-  id: string;
   conversation_id: string;
   message_id: string;
-  kind: "edit" | "delete" | "react";
-  /** What is edited. */
-  fields?: Partial<Message>;
-  emoji?: string;
-  added?: boolean;
+  /** The message with the change. */
+  change: (message: ShownMessage) => ShownMessage;
   /** The version at which the server did it: shown until that is known. */
   version?: number;
 }
@@ -103,13 +88,9 @@ export interface State {
   presence: Readonly<Record<string, { online: boolean; last_seen_at: string | null }>>;
   /** Something is missing that only a sync brings. */
   needs_sync: boolean;
-  /** A sync is under way: its answer may be older than what is heard meanwhile. */
-  syncing: boolean;
-  /** Conversations that were heard of, or whose own pointers moved, meanwhile. */
-  touched: Readonly<Record<string, true>>;
 }
 
-/** A message as it is shown: with how its sending goes, and with what was changed but not yet answered. */
+/** A message as it is shown: with how its sending goes. */
 export type ShownMessage = Message & {
   /** Stays the same when a message that was shown at once is replaced by the one from the server. */
   key: string;

@@ -2,6 +2,7 @@
 // comes of it is a line on stdout, ["answer", outcome]. The end of stdin ends it.
 import { createInterface } from "node:readline";
 import { createChat, gaps } from "../dist/chat.js";
+import { more } from "../dist/more.js";
 import { fileStore } from "./file-store.js";
 
 const [given, path] = process.argv.slice(2);
@@ -9,12 +10,14 @@ const options = JSON.parse(given);
 const errors = [];
 const heard = [];
 let tokens = options.tokens;
-const chat = createChat({
+const onError = (error) => errors.push(String(error));
+const created = createChat({
   ...options,
   ...(tokens && { token: () => (tokens.length > 1 ? tokens.shift() : tokens[0]) }),
   ...(path && { store: fileStore(path) }),
-  onError: (error) => errors.push(String(error)),
+  onError,
 });
+const chat = more(created, { delivered: options.delivered, onError });
 
 // A bad line: events overtake each other, come late, or come twice.
 let late = 0;
@@ -67,15 +70,30 @@ const actions = {
   state: () => chat.state(),
   cut: () => (chat.socket.io.engine.close(), null),
   connect: (token) => (token && (tokens = undefined), chat.connect(token), null),
+  // Connect, and disconnect when the answer of the first sync is there and not yet taken.
+  leaveAtAnswer() {
+    const { socket } = chat;
+    const answered = socket.onack;
+    const left = new Promise((resolve) => {
+      socket.onack = function (packet) {
+        socket.onack = answered;
+        answered.call(socket, packet);
+        chat.disconnect();
+        setTimeout(resolve, 20);
+      };
+    });
+    chat.connect();
+    return left;
+  },
   // How far everybody has read, in all conversations.
   async receipts() {
     const closing = Object.keys(chat.state().conversations).map((id) => chat.open(id));
-    await until(() => Object.values(chat.state().conversations).every((each) => !each.receipts_stale));
+    await until(() => Object.values(chat.state().conversations).every((each) => each.receipts_fresh));
     closing.forEach((close) => close());
     return chat.state().conversations;
   },
   errors: () => errors.splice(0),
-  listen: (name) => (chat.on(name, (data) => heard.push([name, data])), null),
+  listen: (name) => (chat.socket.on(name, (data) => heard.push([name, data])), null),
   heard: () => heard.splice(0),
 };
 const call = async (name, ...data) => {

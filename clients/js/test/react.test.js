@@ -9,26 +9,28 @@ Object.assign(globalThis, { document, window, navigator: { userAgent: "" }, IS_R
 const { act, createElement } = await import("react");
 const { createRoot } = await import("react-dom/client");
 const hooks = await import("../dist/react.js");
+const { follow } = await import("../dist/more.js");
 const { emptyState, reduce, shownConversations, shownMessages } = await import("../dist/chat.js");
 
 /** A chat with the state of the real one and no server: what it is told to do is noted. */
 function fakeChat(...actions) {
-  let state = actions.reduce(reduce, { ...emptyState, me: { id: "me", username: "me" } });
+  const rules = [follow];
+  let state = actions.reduce((before, action) => reduce(before, action, rules), { ...emptyState, me: { id: "me", username: "me" } });
   const listeners = new Set();
   const done = [];
   const note = (name) => (...args) => (done.push([name, ...args]), () => done.push([`end ${name}`, ...args]));
   let views;
-  const view = () => (views?.state === state ? views : (views = { state, list: shownConversations(state.conversations, [], [], null), messages: {} }));
+  const view = () => (views?.state === state ? views : (views = { state, list: shownConversations(state), messages: {} }));
   return {
     done,
     dispatch(action) {
-      state = reduce(state, action);
+      state = reduce(state, action, rules);
       listeners.forEach((listener) => listener());
     },
     subscribe: (listener) => (listeners.add(listener), () => listeners.delete(listener)),
     state: () => state,
     conversations: () => view().list,
-    messages: (id) => (view().messages[id] ??= shownMessages(state.conversations[id], [], [], state.me)),
+    messages: (id) => (view().messages[id] ??= shownMessages(state, id)),
     unread: (id) => state.conversations[id]?.about.unread_count ?? 0,
     whoIsTyping: (id) => (view().typing ??= Object.keys(state.typing[id] ?? {})),
     ...Object.fromEntries(["open", "markRead", "send", "typing", "watchPresence", "loadOlder"].map((name) => [name, note(name)])),
@@ -58,7 +60,7 @@ test("the hooks show the state and follow it", async () => {
   assert.equal(text(), '"connecting" ["Tea"] ["text 1"] false 1 [] null');
   assert.deepEqual(chat.done, [["open", ID], ["markRead", ID, 1], ["watchPresence", [OTHER]]]);
   await act(() => {
-    chat.dispatch({ type: "status", status: "live" });
+    chat.dispatch({ type: "set", state: { status: "live" } });
     chat.dispatch(event("message", message(2, 3)));
     chat.dispatch(event("typing", { user_id: OTHER, is_typing: true }));
     chat.dispatch({ type: "event", name: "presence", data: { user_id: OTHER, online: true, last_seen_at: null }, at: 0 });
@@ -75,7 +77,7 @@ test("a hook renders again only when what it shows has changed", async () => {
   let renders = 0;
   const Count = () => (renders++, String(hooks.useUnread(ID)));
   await render(chat, Count);
-  await act(() => chat.dispatch({ type: "status", status: "live" }));
+  await act(() => chat.dispatch({ type: "set", state: { status: "live" } }));
   assert.equal(renders, 1);
   await act(() => chat.dispatch(event("message", message(2, 3))));
   assert.deepEqual([renders, text()], [2, "2"]);

@@ -1,5 +1,6 @@
 // Objects as the server sends them, for tests of the rules.
 import { emptyState, reduce } from "../dist/chat.js";
+import { follow } from "../dist/more.js";
 
 export const ME = "me";
 export const OTHER = "other";
@@ -25,7 +26,12 @@ export const answer = (conversations, more = {}) => ({ conversations, removed: [
 
 export const event = (name, data) => ({ type: "event", name, data: { conversation_id: ID, ...data }, at: 1000 });
 export const synced = (...args) => ({ type: "synced", answer: answer(...args) });
+export const set = (state) => ({ type: "set", state });
+/** A message that waits to be sent, or was. */
+export const letter = (more = {}) => ({
+  ...message(0, 0), user_id: ME, key: "x", client_id: "x", draft: { message: "hi" }, status: "sending", error: null, ...more,
+});
 
-/** The state after these actions, for a user who is known. */
-export const after = (...actions) => actions.reduce(reduce, { ...emptyState, me: user(ME) });
+/** The state after these actions, for a user who is known; with the rule of `more`. */
+export const after = (...actions) => actions.reduce((state, action) => reduce(state, action, [follow]), { ...emptyState, me: user(ME) });
 export const three = synced([whole([message(1, 2), message(2, 3), message(3, 4)])]);

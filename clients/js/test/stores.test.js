@@ -1,7 +1,7 @@
 // The stores keep, change, drop and forget; what a client keeps in them is what the next one starts with.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { asyncStorageStore, indexedDbStore, memoryStore } from "../dist/chat.js";
+import { asyncStorageStore, indexedDbStore, memoryStore } from "../dist/stores.js";
 import "fake-indexeddb/auto";
 
 /** AsyncStorage as React Native has it; every call is noted. */

@@ -2,7 +2,7 @@
 
 /** The number up to which all others have received, and have read. */
 export function reached(conversation, me) {
-  const others = Object.entries(conversation.receipts).filter(([id]) => id !== me).map(([, pointers]) => pointers);
+  const others = Object.entries(conversation.receipts ?? {}).filter(([id]) => id !== me).map(([, pointers]) => pointers);
   if (!others.length) return { delivered: 0, read: 0 };
   return {
     delivered: Math.min(...others.map((each) => Math.max(each.delivered_seq, each.read_seq))),

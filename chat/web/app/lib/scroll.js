@@ -1,22 +1,23 @@
-// A list that grows at both ends and stays where its reader is: at the end, or at the first row that is in view.
+// A list that grows and shrinks at both ends and stays where its reader is: at the end, or at the first row that is in view.
 import { useLayoutEffect, useRef } from "../html.js";
 
-const NEAR_END = 60;
-const NEAR_START = 800;
+const AT_END = 60;
+const NEAR = 800;
 
-export function useSteadyScroll({ onStart, onView }) {
+/** `isCut`: there are rows after those that are drawn. `onStart` and `onEnd` are told that the reader comes near what is not drawn. */
+export function useSteadyScroll({ onStart, onEnd, onView, isCut = false }) {
   const box = useRef(null);
   const content = useRef(null);
   const place = useRef({ isAtEnd: true, row: null, offset: 0, top: 0 });
   const handlers = useRef({});
-  handlers.current = { onStart, onView };
+  handlers.current = { onStart, onEnd, onView, isCut };
 
   const offsetOf = (row) => row.getBoundingClientRect().top - box.current.getBoundingClientRect().top;
 
   function remember() {
     const { scrollTop, scrollHeight, clientHeight } = box.current;
     const row = firstWholeInView();
-    const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR_END;
+    const isAtEnd = !handlers.current.isCut && scrollHeight - scrollTop - clientHeight < AT_END;
     place.current = { isAtEnd, row, offset: row ? offsetOf(row) : 0, top: scrollTop };
   }
 
@@ -44,7 +45,9 @@ export function useSteadyScroll({ onStart, onView }) {
   function look() {
     remember();
     handlers.current.onView?.(place.current.isAtEnd, lastInView());
-    if (box.current.scrollTop < NEAR_START) handlers.current.onStart?.();
+    const { scrollTop, scrollHeight, clientHeight } = box.current;
+    if (scrollTop < NEAR) handlers.current.onStart?.();
+    else if (handlers.current.isCut && scrollHeight - scrollTop - clientHeight < NEAR) handlers.current.onEnd?.();
   }
 
   function lastInView() {
@@ -68,9 +71,11 @@ export function useSteadyScroll({ onStart, onView }) {
     box,
     content,
     onScroll: look,
+    /** Go to the end, of what is drawn next where the rows are cut. */
     toEnd() {
       box.current.scrollTop = box.current.scrollHeight;
-      look();
+      if (handlers.current.isCut) place.current = { isAtEnd: true, row: null, offset: 0, top: box.current.scrollTop };
+      else look();
     },
     to(row, block = "center") {
       row.scrollIntoView({ block });

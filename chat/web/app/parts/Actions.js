@@ -17,6 +17,7 @@ export function Actions({ message, on, isOwn, mayPin, mayDelete, inThread }) {
       ${on.reply && html`<${IconButton} icon="reply" label="Reply" onClick=${() => on.reply(message)} />`}
       ${!inThread && html`<${IconButton} icon="thread" label="Thread" onClick=${() => on.thread(message)} />`}
       ${mayPin && html`<${IconButton} icon="pin" label=${message.pinned_at ? "Unpin" : "Pin"} onClick=${() => on.pin(message)} />`}
+      ${!isOwn && on.unread && html`<${IconButton} icon="unread" label="Mark as unread" onClick=${() => on.unread(message)} />`}
       ${isOwn && on.edit && html`<${IconButton} icon="edit" label="Edit" onClick=${() => on.edit(message)} />`}
       ${(isOwn || mayDelete) && html`<${IconButton} icon="delete" label="Delete" onClick=${() => on.remove(message)} />`}
       ${isPicking && html`<div class="emojis">${ALL.map(button)}</div>`}

@@ -1,6 +1,7 @@
 import { html, useEffect, useState } from "../html.js";
 import { ChatContext } from "../context.js";
 import { forget, keep, keptSession, start } from "../session.js";
+import { turnOff } from "../lib/push.js";
 import { go } from "../lib/route.js";
 import { Home } from "./Home.js";
 import { Notices } from "./Notices.js";
@@ -33,6 +34,7 @@ export function App({ how }) {
   }
 
   async function end(made, why = "") {
+    if (!why) await turnOff(made).catch(() => {}); // while the server still knows whose it is
     forget();
     setProblem(why);
     setSession(null);

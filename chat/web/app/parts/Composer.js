@@ -5,6 +5,7 @@ import { forEditing, plainText, withIds } from "../lib/text.js";
 import { useUploads } from "../lib/uploads.js";
 import { Icon } from "./Icon.js";
 import { IconButton } from "./IconButton.js";
+import { Later } from "./Later.js";
 import { MentionList, mentionAt } from "./MentionList.js";
 
 const NOTHING = { reply: null, edited: null };
@@ -17,6 +18,7 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
   const [text, setText] = useState(() => drafts.get(place)?.text ?? "");
   const [picked, setPicked] = useState(() => drafts.get(place)?.picked ?? []);
   const [caret, setCaret] = useState(0);
+  const [isLater, setLater] = useState(false);
   const uploads = useUploads();
   const area = useRef(null);
   const chooser = useRef(null);
@@ -54,10 +56,13 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
 
   function send(event) {
     event?.preventDefault();
-    const message = withIds(text.trim(), picked);
-    if ((!message && !uploads.files.length) || uploads.isBusy) return;
-    if (edited) attempt(() => chat.edit(edited, message));
-    else chat.send(about.id, { ...(message && { message }), ...extra() });
+    if (isEmpty || uploads.isBusy) return;
+    if (edited) attempt(() => chat.edit(edited, withIds(text.trim(), picked)));
+    else chat.send(about.id, written());
+    clear();
+  }
+
+  function clear() {
     drafts.delete(place);
     setText("");
     setPicked([]);
@@ -66,7 +71,9 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
     area.current.focus();
   }
 
-  const extra = () => ({
+  const isEmpty = !text.trim() && !uploads.files.length;
+  const written = () => ({
+    ...(text.trim() && { message: withIds(text.trim(), picked) }),
     ...(reply && { reply_to: reply.id }),
     ...(threadId && { thread_id: threadId }),
     ...(uploads.files.length && { attachments: uploads.files.map((each) => each.id) }),
@@ -111,8 +118,10 @@ export function Composer({ about, me, names, answering = NOTHING, threadId = nul
         ${!edited && html`<label class="icon-button" title="Attach files"><${Icon} name="add" /><input class="unseen" type="file" multiple aria-label="Attach files" onChange=${(event) => (uploads.add(event.target.files), (event.target.value = ""))} /></label>`}
         <textarea ref=${area} rows="1" maxlength="10000" placeholder=${threadId ? "Reply in the thread" : "Write a message"} aria-label=${threadId ? "Reply in the thread" : "Message"} value=${text}
           onInput=${change} onKeyDown=${press} onPaste=${paste} onBlur=${() => chat.typing(about.id, false)} onSelect=${(event) => setCaret(event.target.selectionStart)}></textarea>
-        <${IconButton} icon="send" label=${edited ? "Save" : "Send"} type="submit" disabled=${(!text.trim() && !uploads.files.length) || uploads.isBusy} />
+        ${!edited && html`<${IconButton} icon="clock" label="Send later" disabled=${uploads.isBusy} onClick=${() => setLater(true)} />`}
+        <${IconButton} icon="send" label=${edited ? "Save" : "Send"} type="submit" disabled=${isEmpty || uploads.isBusy} />
       </div>
     </form>
+    ${isLater && html`<${Later} about=${about} names=${names} message=${isEmpty ? null : written()} onSent=${clear} onClose=${() => setLater(false)} />`}
   `;
 }

@@ -2,10 +2,12 @@ import { html, useCallback, useEffect, useMemo, useRef, useState } from "../html
 import { useChat, useConversation, useMe } from "../context.js";
 import { nameOf, roleOf } from "../lib/names.js";
 import { attempt } from "../lib/notices.js";
+import { go } from "../lib/route.js";
 import { Composer } from "./Composer.js";
 import { Confirm } from "./Confirm.js";
 import { ConversationHead } from "./ConversationHead.js";
 import { Details } from "./Details.js";
+import { History } from "./History.js";
 import { MessageList } from "./MessageList.js";
 import { Pins } from "./Pins.js";
 import { Thread } from "./Thread.js";
@@ -19,6 +21,7 @@ export function Conversation({ id }) {
   const [panel, setPanel] = useState(null);
   const [answering, setAnswering] = useState({ reply: null, edited: null });
   const [deleted, setDeleted] = useState(null);
+  const [earlier, setEarlier] = useState(null);
   const names = useMemo(() => nameFinder(about.participants), [about.participants]);
   const main = useRef(null);
   const opener = useRef(null); // what had the focus before the panel
@@ -35,6 +38,11 @@ export function Conversation({ id }) {
     else main.current?.querySelector("textarea")?.focus();
   }, []);
 
+  function markUnread({ seq }) {
+    go(); // while it is open, what is shown counts as read
+    return chat.markUnread(id, seq);
+  }
+
   const on = useMemo(
     () => ({
       reply: (message) => setAnswering({ reply: message, edited: null }),
@@ -43,6 +51,8 @@ export function Conversation({ id }) {
       react: (message, emoji, added) => attempt(() => chat.react(message, emoji, added)),
       pin: (message) => attempt(() => chat.pin(message, !message.pinned_at)),
       thread: (message) => openPanel({ kind: "thread", root: message.thread_id ?? message.id }),
+      history: setEarlier,
+      unread: (message) => attempt(() => markUnread(message)),
       retry: (message) => chat.retry(message.key),
       discard: (message) => chat.discard(message.key),
     }),
@@ -62,6 +72,7 @@ export function Conversation({ id }) {
     ${panel?.kind === "thread" && html`<${Thread} key=${panel.root} about=${about} rootId=${panel.root} names=${names} onClose=${closePanel} />`}
     ${panel?.kind === "pins" && html`<${Pins} about=${about} names=${names} onClose=${closePanel} />`}
     ${panel?.kind === "details" && html`<${Details} about=${about} me=${me.id} onClose=${closePanel} />`}
+    ${earlier && html`<${History} message=${earlier} names=${names} onClose=${() => setEarlier(null)} />`}
     ${deleted &&
     html`<${Confirm} title="Delete this message?" text="Its text is gone for everyone and cannot be brought back." action="Delete"
       onConfirm=${() => attempt(() => chat.remove(deleted))} onClose=${() => setDeleted(null)} />`}

@@ -1,8 +1,9 @@
 import { html, useState } from "../html.js";
 import { useChat } from "../context.js";
-import { isAdmin, nameOf, roleOf } from "../lib/names.js";
+import { isAdmin, nameOf, otherOf, roleOf } from "../lib/names.js";
 import { attempt, notify } from "../lib/notices.js";
 import { go } from "../lib/route.js";
+import { BlockButton } from "./BlockButton.js";
 import { Confirm } from "./Confirm.js";
 import { Invites } from "./Invites.js";
 import { Members } from "./Members.js";
@@ -21,8 +22,8 @@ export function Details({ about, me, onClose }) {
 
   async function rename(event) {
     event.preventDefault();
-    const { name, description, frozen } = Object.fromEntries(new FormData(event.target));
-    const changes = { name: name.trim(), description: description.trim() || null, frozen: !!frozen };
+    const { name, description, frozen, isPublic } = Object.fromEntries(new FormData(event.target));
+    const changes = { name: name.trim(), description: description.trim() || null, frozen: !!frozen, visibility: isPublic ? "public" : "private" };
     await attempt(async () => {
       await chat.updateConversation(about.id, changes);
       notify("Saved.");
@@ -42,6 +43,9 @@ export function Details({ about, me, onClose }) {
           <label class="check"><input type="checkbox" checked=${about.pinned} onChange=${() => settings({ pinned: !about.pinned })} />Keep at the top of the list</label>
           <label class="check"><input type="checkbox" checked=${isMuted} onChange=${() => settings({ muted_until: isMuted ? null : new Date(Date.now() + 365 * DAY).toISOString() })} />Mute</label>
           <label class="check"><input type="checkbox" checked=${about.archived} onChange=${() => settings({ archived: !about.archived })} />Archive</label>
+          <label>Notify of<select value=${about.notifications ?? ""} onChange=${(event) => settings({ notifications: event.target.value || null })}>
+            <option value="">as in my profile</option><option value="all">all messages</option><option value="mentions">mentions only</option><option value="none">nothing</option>
+          </select></label>
         </section>
         ${mayChange &&
         html`<form onSubmit=${rename}>
@@ -49,10 +53,12 @@ export function Details({ about, me, onClose }) {
           <label>Name<input name="name" required maxlength="255" defaultValue=${about.name} autocomplete="off" /></label>
           <label>Description<input name="description" maxlength="1000" defaultValue=${about.description ?? ""} autocomplete="off" /></label>
           <label class="check"><input type="checkbox" name="frozen" defaultChecked=${about.frozen} />Only admins may write</label>
+          <label class="check"><input type="checkbox" name="isPublic" defaultChecked=${about.visibility === "public"} />Anyone may find and join it</label>
           <div class="buttons"><button>Save</button></div>
         </form>`}
         <${Members} about=${about} me=${me} />
         ${mayChange && html`<${Invites} about=${about} />`}
+        ${!isGroup && otherOf(about, me) && otherOf(about, me).id !== me && html`<${BlockButton} user=${otherOf(about, me)} />`}
         ${isGroup &&
         html`<div class="buttons">
           <button type="button" class="danger" onClick=${() => setQuestion("leave")}>Leave</button>

@@ -2,6 +2,7 @@ import { html, useEffect } from "../html.js";
 import { useChat, useChatState } from "../context.js";
 import { nameOf } from "../lib/names.js";
 import { announce } from "../lib/notices.js";
+import { followPush } from "../lib/push.js";
 import { useRoute } from "../lib/route.js";
 import { plainText } from "../lib/text.js";
 import { Conversation } from "./Conversation.js";
@@ -19,7 +20,12 @@ export function Home({ onSignOut }) {
   const isOpen = kind === "c" && isKnown;
 
   useEffect(() => void (document.title = unread ? `(${unread}) Chat` : "Chat"), [unread]);
-  useEffect(() => chat.on("message", (message) => say(chat, message)), [chat]);
+  useEffect(() => (status === "live" ? followPush(chat) : undefined), [chat, status]);
+  useEffect(() => {
+    const hear = (message) => say(chat, message);
+    chat.socket.on("message", hear);
+    return () => chat.socket.off("message", hear);
+  }, [chat]);
 
   return html`
     <div class=${`home${isOpen ? " open" : ""}`}>

@@ -20,7 +20,7 @@ export function Members({ about, me }) {
 
   return html`
     <section aria-label="Members">
-      <h3>${about.member_count} members</h3>
+      <h3>${about.member_count} ${about.member_count === 1 ? "member" : "members"}</h3>
       <ul class="members">
         ${about.participants.map(
           (member) => html`<li key=${member.id} class="row">

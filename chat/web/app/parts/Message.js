@@ -29,7 +29,7 @@ export const Message = memo(function Message(props) {
             : html`${message.message && html`<p class="text" dir="auto">${shownText(message.message, names, me)}</p>`}<${Files} files=${message.attachments} />`}
           <span class="meta">
             ${message.pinned_at && html`<span title="Pinned"><${Icon} name="pin" /><span class="unseen">Pinned</span></span>`}
-            ${message.edited_at && html`<span title=${inFull(message.edited_at)}>edited</span>`}
+            ${message.edited_at && html`<button type="button" class="edited" title=${inFull(message.edited_at)} onClick=${(event) => (event.stopPropagation(), on.history(message))}>edited</button>`}
             <time datetime=${created_at} title=${inFull(created_at)}>${atTime(created_at)}</time>
             <${Tick} state=${props.tick} />
           </span>

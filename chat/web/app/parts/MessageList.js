@@ -7,6 +7,7 @@ import { isAdmin } from "../lib/names.js";
 import { reached, tickOf } from "../lib/receipts.js";
 import { rowsOf } from "../lib/rows.js";
 import { useSteadyScroll } from "../lib/scroll.js";
+import { useWindow } from "../lib/window.js";
 import { Icon } from "./Icon.js";
 import { Message } from "./Message.js";
 
@@ -26,9 +27,11 @@ export function MessageList({ id, names, on }) {
   const { about } = conversation;
   const [unreadAfter] = useState(() => (about.unread_count ? about.last_read_seq : null));
   const rows = useMemo(() => rowsOf(messages, unreadAfter, me), [messages, unreadAfter, me]);
+  const drawnRows = useWindow(rows, unreadAfter === null ? "" : "unread");
   const far = useMemo(() => reached(conversation, me), [conversation.receipts, me]);
 
   async function older() {
+    if (drawnRows.up()) return;
     if (isLoading.current || hasFailed.current || !chat.state().conversations[id]?.has_older) return;
     isLoading.current = true;
     try {
@@ -45,7 +48,7 @@ export function MessageList({ id, names, on }) {
     chat.markRead(id, atEnd ? undefined : lastSeq);
   }
 
-  const scroll = useSteadyScroll({ onStart: older, onView: view });
+  const scroll = useSteadyScroll({ onStart: older, onEnd: drawnRows.down, onView: view, isCut: drawnRows.isCut });
 
   useEffect(() => {
     const line = scroll.content.current.querySelector(".unread-line");
@@ -59,19 +62,21 @@ export function MessageList({ id, names, on }) {
     isLoading.current = true; // one at a time
     while (chat.state().conversations[id].first_seq > seq && (await attempt(() => chat.loadOlder(id, 200))));
     isLoading.current = false;
-    requestAnimationFrame(() => {
+    const all = rowsOf(chat.messages(id), unreadAfter, me);
+    drawnRows.show(all, all.find((each) => each.message?.id === messageId)?.key);
+    requestAnimationFrame(() => requestAnimationFrame(() => {
       const row = scroll.content.current?.querySelector(`[data-id="${messageId}"]`);
       if (!row) return notify("This message is not there any more.");
       scroll.to(row);
       row.querySelector("article")?.focus({ preventScroll: true });
       setFlashed(row.dataset.key);
       setTimeout(() => setFlashed(""), 2000);
-    });
+    }));
   }
 
   const activate = useCallback((key) => setActive(key), []);
-  const last = messages.at(-1)?.key;
-  const tabStop = messages.some((each) => each.key === active) ? active : last;
+  const last = drawnRows.rows.findLast((each) => each.message && each.kind === "message")?.key;
+  const tabStop = drawnRows.rows.some((each) => each.key === active) ? active : last;
   const mayPin = about.type === "direct" || isAdmin(about, me);
   const mayDelete = isAdmin(about, me);
 
@@ -79,9 +84,15 @@ export function MessageList({ id, names, on }) {
     const steps = { ArrowUp: -1, ArrowDown: 1, Home: -Infinity, End: Infinity };
     if (!(event.key in steps) || !event.target.matches("article")) return;
     event.preventDefault();
+    if (event.key === "End" && drawnRows.isCut) return toEnd();
     const all = [...scroll.content.current.querySelectorAll("article")];
     const next = Math.max(0, Math.min(all.length - 1, all.indexOf(event.target) + steps[event.key]));
     all[next].focus();
+  }
+
+  function toEnd() {
+    scroll.toEnd();
+    drawnRows.toEnd();
   }
 
   function drawn(row) {
@@ -99,9 +110,9 @@ export function MessageList({ id, names, on }) {
     <div class="messages" ref=${scroll.box} role="log" aria-live="off" aria-label="Messages" onScroll=${() => ((hasFailed.current = false), scroll.onScroll())}
       onKeyDown=${move} onMouseLeave=${() => !scroll.content.current.contains(document.activeElement) && setActive("")}>
       <p class="soft older">${conversation.has_older ? "Loading older messages …" : messages.length ? "The conversation begins here." : "Say hello."}</p>
-      <ol ref=${scroll.content}>${rows.map(drawn)}</ol>
-      ${!isAtEnd &&
-      html`<button type="button" class="to-end" onClick=${scroll.toEnd}><${Icon} name="down" />${about.unread_count ? `${about.unread_count} new` : "Latest"}</button>`}
+      <ol ref=${scroll.content}>${drawnRows.rows.map(drawn)}</ol>
+      ${(!isAtEnd || drawnRows.isCut) &&
+      html`<button type="button" class="to-end" onClick=${toEnd}><${Icon} name="down" />${about.unread_count ? `${about.unread_count} new` : "Latest"}</button>`}
     </div>
   `;
 }

@@ -14,15 +14,16 @@ const PAUSE = 250;
 export function Results({ text, onDone }) {
   const chat = useChat();
   const me = useMe();
-  const [found, setFound] = useState({ people: [], hits: [], isDone: false });
+  const [found, setFound] = useState({ people: [], groups: [], hits: [], isDone: false });
   const known = chat.conversations().filter((each) => nameOf(each, me.id).toLowerCase().includes(text.toLowerCase()));
 
   useEffect(() => {
     let isCurrent = true;
     const timer = setTimeout(async () => {
       const ask = (path, query) => chat.request("GET", path, { query }).then(({ body }) => body);
-      const [people, hits] = await Promise.all([ask("/users/search", { q: text }), ask("/messages/search", { q: text, limit: 30 })].map((each) => each.catch(() => [])));
-      if (isCurrent) setFound({ people, hits, isDone: true });
+      const asked = [ask("/users/search", { q: text }), ask("/conversations/public", { q: text }), ask("/messages/search", { q: text, limit: 30 })];
+      const [people, groups, hits] = await Promise.all(asked.map((each) => each.catch(() => [])));
+      if (isCurrent) setFound({ people, groups: groups.filter((each) => !each.is_member), hits, isDone: true });
     }, PAUSE);
     return () => {
       isCurrent = false;
@@ -37,10 +38,17 @@ export function Results({ text, onDone }) {
     go(`c/${about.id}`);
   }
 
-  const isEmpty = found.isDone && !known.length && !found.people.length && !found.hits.length;
+  async function join({ id }) {
+    if (!(await attempt(() => chat.join(id)))) return;
+    onDone();
+    go(`c/${id}`);
+  }
+
+  const count = known.length + found.people.length + found.groups.length + found.hits.length;
+  const isEmpty = found.isDone && !count;
   return html`
     <div class="results">
-      <p class="unseen" role="status">${found.isDone && `${known.length + found.people.length + found.hits.length} results`}</p>
+      <p class="unseen" role="status">${found.isDone && `${count} results`}</p>
       ${isEmpty && html`<p class="soft hint">Nothing and nobody is called like that.</p>`}
       ${known.length > 0 &&
       html`<h2>Conversations</h2>
@@ -48,6 +56,15 @@ export function Results({ text, onDone }) {
       ${found.people.length > 0 &&
       html`<h2>People</h2>
         <ul>${found.people.map((each) => html`<li key=${each.id}><button type="button" class="row" onClick=${() => write(each)}><${Avatar} id=${each.id} name=${each.username} address=${each.avatar_url} /><span class="name">${each.username}</span></button></li>`)}</ul>`}
+      ${found.groups.length > 0 &&
+      html`<h2>Public groups</h2>
+        <ul class="listed">${found.groups.map(
+          (each) => html`<li key=${each.id}>
+            <${Avatar} id=${each.id} name=${each.name} address=${each.avatar_url} />
+            <span class="name">${each.name}<small class="soft">${each.member_count} member${each.member_count === 1 ? "" : "s"}${each.description ? ` · ${each.description}` : ""}</small></span>
+            <button type="button" aria-label=${`Join ${each.name}`} onClick=${() => join(each)}>Join</button>
+          </li>`,
+        )}</ul>`}
       ${found.hits.length > 0 &&
       html`<h2>Messages</h2>
         <ul>${found.hits.map((each) => html`<li key=${each.id}><${Hit} hit=${each} onDone=${onDone} /></li>`)}</ul>`}

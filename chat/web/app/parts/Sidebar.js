@@ -6,6 +6,7 @@ import { Avatar } from "./Avatar.js";
 import { Confirm } from "./Confirm.js";
 import { IconButton } from "./IconButton.js";
 import { NewGroup } from "./NewGroup.js";
+import { Profile } from "./Profile.js";
 import { Results } from "./Results.js";
 import { Row } from "./Row.js";
 
@@ -20,8 +21,9 @@ export function Sidebar({ openId, onSignOut }) {
   return html`
     <nav class="sidebar" aria-label="Conversations">
       <header>
-        <${Avatar} id=${me.id} name=${me.username} address=${me.avatar_url} />
-        <h1>${me.username || "Chat"}</h1>
+        <h1><button type="button" class="self" title="Your profile" disabled=${!me.id} onClick=${() => setDialog("profile")}>
+          <${Avatar} id=${me.id} name=${me.username} address=${me.avatar_url} /><span>${me.username || "Chat"}</span>
+        </button></h1>
         <${IconButton} icon=${other} label=${`Switch to ${other} colours`} onClick=${() => setLook(switchTheme())} />
         <${IconButton} icon="group" label="New group" onClick=${() => setDialog("group")} />
         <${IconButton} icon="leave" label="Sign out" onClick=${() => setDialog("out")} />
@@ -32,6 +34,7 @@ export function Sidebar({ openId, onSignOut }) {
       </div>
       ${text.trim() ? html`<${Results} text=${text.trim()} onDone=${() => setText("")} />` : html`<${List} openId=${openId} me=${me} />`}
       ${dialog === "group" && html`<${NewGroup} onClose=${() => setDialog("")} />`}
+      ${dialog === "profile" && html`<${Profile} onClose=${() => setDialog("")} />`}
       ${dialog === "out" &&
       html`<${Confirm} title="Sign out?" action="Sign out" onConfirm=${onSignOut} onClose=${() => setDialog("")}
         text="This browser forgets your messages, and those that are not sent yet. Others still see what you have sent." />`}

@@ -6,6 +6,7 @@ import { useSteadyScroll } from "../lib/scroll.js";
 import { rowsOf } from "../lib/rows.js";
 import { Composer } from "./Composer.js";
 import { Confirm } from "./Confirm.js";
+import { History } from "./History.js";
 import { Message } from "./Message.js";
 import { Panel } from "./Panel.js";
 
@@ -13,12 +14,13 @@ import { Panel } from "./Panel.js";
 export function Thread({ about, rootId, names, onClose }) {
   const chat = useChat();
   const me = useMe().id;
-  const root = useChatState((each) => each.messages(about.id).find(({ id }) => id === rootId)) ?? chat.state().conversations[about.id].extras[rootId];
-  const replies = useChatState((each) => each.thread(about.id, rootId));
+  const root = useChatState((each) => each.messages(about.id).find(({ id }) => id === rootId)) ?? chat.state().conversations[about.id].messages.find(({ id }) => id === rootId);
+  const replies = useChatState((each) => each.messages(about.id, rootId));
   const [active, setActive] = useState("");
   const [hasOlder, setOlder] = useState(false);
   const [answering, setAnswering] = useState({ reply: null, edited: null });
   const [deleted, setDeleted] = useState(null);
+  const [earlier, setEarlier] = useState(null);
   const scroll = useSteadyScroll({});
   const target = { id: rootId, conversation_id: about.id };
   const load = (before) => attempt(() => chat.loadThread(target, before)).then((more) => setOlder(!!more));
@@ -28,6 +30,7 @@ export function Thread({ about, rootId, names, onClose }) {
     () => ({
       edit: (message) => setAnswering({ reply: null, edited: message }),
       remove: setDeleted,
+      history: setEarlier,
       react: (message, emoji, added) => attempt(() => chat.react(message, emoji, added)),
       retry: (message) => chat.retry(message.key),
       discard: (message) => chat.discard(message.key),
@@ -54,6 +57,7 @@ export function Thread({ about, rootId, names, onClose }) {
         </ol>
       </div>
       <${Composer} about=${about} me=${me} names=${names} threadId=${rootId} answering=${answering} onDone=${() => setAnswering({ reply: null, edited: null })} />
+      ${earlier && html`<${History} message=${earlier} names=${names} onClose=${() => setEarlier(null)} />`}
       ${deleted &&
       html`<${Confirm} title="Delete this reply?" text="Its text is gone for everyone and cannot be brought back." action="Delete"
         onConfirm=${() => attempt(() => chat.remove(deleted))} onClose=${() => setDeleted(null)} />`}
