@@ -2,7 +2,8 @@
 
 The database orders the writes of a conversation by a row lock. Waiting here instead keeps a busy conversation from
 holding all of the pool's connections, lets its events leave in the order of their versions, and lets the sends that
-wait, of whatever conversations, go to the database in one call. A lone send waits for nothing.
+wait, of whatever conversations, go to the database in one call: the fuller a call, the less each of its sends costs. A
+lone send waits for nothing.
 """
 
 from collections import deque
@@ -10,10 +11,14 @@ from collections.abc import Callable
 from threading import Lock
 from typing import Any
 
+from .. import green
 from ..errors import StorageUnavailable
 
-#: Calls of the database that send at once; the sends that come meanwhile make the next batch.
-MAX_SENDING = 2
+#: Seconds after which a call that sends is late: the database is far or slow, or a lock holds the call up. Sends that
+#: wait for it no longer wait; until then they make the next batch.
+LATE = 0.02
+#: Calls of the database that send at once, the late ones among them.
+MAX_SENDING = 4
 #: Sends in one call.
 MAX_BATCH = 64
 #: Writes that wait; beyond it they are refused before memory grows.
@@ -60,6 +65,7 @@ class Gate:
         self._ready_sends: deque[str] = deque()
         self._ready_others: deque[str] = deque()
         self._sending = 0
+        self._late: set[Ticket] = set()  # the first tickets of the calls that are late
         self._waiting = 0
 
     def do(self, ticket: Ticket) -> Any:
@@ -117,7 +123,7 @@ class Gate:
 
     def _admit(self) -> None:
         """Start every group that may start: the first of its tickets is woken, and does it."""
-        while self._ready_others or (self._ready_sends and self._sending < MAX_SENDING):
+        while self._ready_others or (self._ready_sends and len(self._late) == self._sending < MAX_SENDING):
             if self._ready_others:
                 conversation_id = self._ready_others.popleft()
                 line = self._line(conversation_id)
@@ -157,9 +163,11 @@ class Gate:
         return batch
 
     def _run(self, group: list[Ticket]) -> None:
+        first = group[0]
+        timer = green.call_later(LATE, self._be_late, first) if first.send is not None else None
         try:
             if len(group) == 1:
-                group[0].finish(group[0].work())
+                first.finish(first.work())
             else:
                 self._do_batch(group)
         except Exception as error:
@@ -167,7 +175,13 @@ class Gate:
                 if not ticket.is_done:
                     ticket.finish(None, error)
         finally:
+            if timer:
+                timer.cancel()
             self._end(group)
+
+    def _be_late(self, first: Ticket) -> None:
+        self._late.add(first)
+        self._admit()
 
     def _end(self, group: list[Ticket]) -> None:
         for ticket in group[1:]:
@@ -176,6 +190,7 @@ class Gate:
             if ticket.latch.locked():
                 ticket.latch.release()
         self._sending -= group[0].send is not None
+        self._late.discard(group[0])
         for conversation_id in dict.fromkeys(ticket.conversation_id for ticket in group):
             self._busy.discard(conversation_id)
             self._make_ready(conversation_id)

@@ -16,7 +16,7 @@ import random
 from collections import Counter, defaultdict
 from typing import Any
 
-from chat.actions.gate import MAX_BATCH, MAX_SENDING, Gate, Ticket
+from chat.actions.gate import LATE, MAX_BATCH, MAX_SENDING, Gate, Ticket
 from chat.errors import ChatError, StorageUnavailable
 
 CONVERSATIONS = [f"conversation {number}" for number in range(6)]
@@ -30,7 +30,7 @@ class World:
         self.random = random.Random(seed)
         self.gate = Gate(self.do_batch, timeout=0.05)
         self.under_way: Counter[str] = Counter()
-        self.sending = 0
+        self.sending = self.most_sending = 0
         self.done: defaultdict[str, list[int]] = defaultdict(list)
         self.outcomes: Counter[str] = Counter()
         self.batches: list[int] = []
@@ -43,7 +43,7 @@ class World:
         conversations = {ticket.conversation_id for ticket in tickets}
         self.begin(conversations, True)
         try:
-            eventlet.sleep(self.random.uniform(0, 0.004))
+            eventlet.sleep(self.a_while())
             if self.random.random() < 0.05:
                 raise StorageUnavailable()
             for ticket in tickets:
@@ -56,7 +56,7 @@ class World:
     def work(self, conversation_id: str, number: int, is_send: bool) -> int:
         self.begin({conversation_id}, is_send)
         try:
-            eventlet.sleep(self.random.uniform(0, 0.004))
+            eventlet.sleep(self.a_while())
             if self.random.random() < 0.1:
                 raise ChatError(404, "conversation_not_found")
             self.done[conversation_id].append(number)
@@ -64,10 +64,15 @@ class World:
         finally:
             self.end({conversation_id}, is_send)
 
+    def a_while(self) -> float:
+        """Return seconds: now and then too many."""
+        return self.random.uniform(LATE, 2 * LATE) if self.random.random() < 0.03 else self.random.uniform(0, 0.004)
+
     def begin(self, conversations: set[str], is_send: bool) -> None:
         self.under_way.update(conversations)
         self.sending += is_send
         assert self.sending <= MAX_SENDING
+        self.most_sending = max(self.most_sending, self.sending)
         assert max(self.under_way.values()) == 1, "two writes of one conversation at once"
 
     def end(self, conversations: set[str], is_send: bool) -> None:
@@ -103,13 +108,14 @@ def main(seed: int) -> None:
     assert all(thread.dead for thread in threads)
     assert not world.gate._lines, "a line is left"
     assert not world.gate._busy, "a conversation is left busy"
-    assert world.gate._waiting == world.gate._sending == 0
+    assert world.gate._waiting == world.gate._sending == len(world.gate._late) == 0
     for numbers in world.done.values():
         assert numbers == sorted(numbers), "a write overtook another"
         assert len(numbers) == len(set(numbers)), "a write was done twice"
     print(dict(world.outcomes), "batches:", len(world.batches), "largest:", max(world.batches))
     assert world.outcomes["done"] > WRITES / 2
     assert max(world.batches) > 2
+    assert world.most_sending > 1, "what came after a late call waited for it"
 
 
 if __name__ == "__main__":
