@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import engineio
@@ -45,11 +46,11 @@ def api(server: Server) -> Api:
 
 
 @pytest.fixture
-def watchful(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Servers started from now on look after their sessions twice a second."""
+def make_watchful(make_server: Callable[..., Server], tmp_path: Path) -> Callable[..., Server]:
+    """`make_server` for servers that look after their sessions twice a second."""
     script = tmp_path / "watchful.py"
     script.write_text(WATCHFUL.format(root=str(WSGI.parent), wsgi=str(WSGI)))
-    monkeypatch.setattr("tests.support.server.WSGI", script)
+    return partial(make_server, script)
 
 
 @pytest.fixture
@@ -66,9 +67,9 @@ def private(tmp_path: Path) -> Iterator[Database]:
 
 
 def test_when_a_token_expires_its_socket_is_told_and_disconnected(
-    make_server: Callable[..., Server], watchful: None
+    make_watchful: Callable[..., Server],
 ) -> None:
-    server = make_server(**TOKEN_MODE)
+    server = make_watchful(**TOKEN_MODE)
     ann, bob = Api(server).users("ann", "bob")
     short = signed(ann["id"], exp=int(time.time()) + 3)
     with Device(server, auth={"token": short}) as device, Device(server, auth=handshake(bob)) as other:
@@ -78,9 +79,9 @@ def test_when_a_token_expires_its_socket_is_told_and_disconnected(
 
 
 def test_a_token_expires_while_the_database_is_away_too(
-    make_server: Callable[..., Server], watchful: None, private: Database
+    make_watchful: Callable[..., Server], private: Database
 ) -> None:
-    server = make_server(**TOKEN_MODE, DATABASE_URL=private.url)
+    server = make_watchful(**TOKEN_MODE, DATABASE_URL=private.url)
     ann = Api(server).user("ann")
     with Device(server, auth={"token": signed(ann["id"], exp=int(time.time()) + 4)}) as device:
         private.stop()
@@ -98,10 +99,10 @@ def test_a_token_expires_while_the_database_is_away_too(
 
 
 def test_when_tokens_are_revoked_their_sockets_end_on_every_process(
-    make_server: Callable[..., Server], make_database: Callable[..., str], watchful: None
+    make_watchful: Callable[..., Server], make_database: Callable[..., str]
 ) -> None:
     url = make_database()
-    here, elsewhere = (make_server(**TOKEN_MODE, DATABASE_URL=url) for _ in range(2))
+    here, elsewhere = (make_watchful(**TOKEN_MODE, DATABASE_URL=url) for _ in range(2))
     api = Api(here)
     ann, bob = api.users("ann", "bob")
     devices = [Device(server, auth=handshake(ann)) for server in (here, elsewhere)]
@@ -126,9 +127,9 @@ def test_the_process_that_revokes_ends_its_own_sockets_at_once(server: Server, a
         device.hear("disconnect", seconds=5)
 
 
-def test_a_connection_without_a_session_is_closed(make_server: Callable[..., Server], watchful: None) -> None:
+def test_a_connection_without_a_session_is_closed(make_watchful: Callable[..., Server]) -> None:
     """One that never says what it wants, and one that was refused and stays on the line."""
-    server = make_server(**TOKEN_MODE)
+    server = make_watchful(**TOKEN_MODE)
     gone = []
     for packet in None, "0":
         client = engineio.Client()

@@ -84,11 +84,10 @@ runpy.run_path({str(WSGI)!r}, run_name="__main__")
 
 
 @pytest.fixture
-def toy(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_server: Callable[..., Server]) -> Iterator[Server]:
+def toy(tmp_path: Path, make_server: Callable[..., Server]) -> Iterator[Server]:
     script = tmp_path / "toy.py"
     script.write_text(TOY)
-    monkeypatch.setattr("tests.support.server.WSGI", script)
-    server = make_server()
+    server = make_server(script)
     yield server
     assert "Traceback" not in server.log.read_text()
 
