@@ -39,7 +39,7 @@ class Wire:
         return data
 
     def read_all(self) -> bytes:
-        """Return everything up to the end of the connection, which a reset is too. What was slow reads fast from here."""
+        """Return everything up to the end of the connection, which a reset is too; fast, however slow it was."""
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         parts = [self._input]
         self._input = b""
