@@ -75,7 +75,7 @@ def test_what_is_due_at_once_is_sent_once_by_two_servers(
     api = Api(servers[0])
     ann, bob, talks = open_talks(api)
     listener = Phone(servers[0], bob)
-    texts = schedule_many(api, ann, talks, 1)
+    texts = schedule_many(api, ann, talks, 3)
     wait_until(lambda: sql("select 1 from chat_scheduled") == [])
     assert sent(sql) == texts
     assert sql("select count(*) from messages as m where m.client_id is null") == [(0,)]
@@ -105,7 +105,7 @@ def test_a_server_that_is_killed_in_the_middle_costs_none_and_sends_none_twice(
     with psycopg.connect(database_url) as connection:
         # In the first conversation each send waits for this lock, in the middle of its transaction.
         connection.execute("select from conversations where id = %s for no key update", (talks[0]["id"],))
-        texts = schedule_many(api, ann, talks, 1)
+        texts = schedule_many(api, ann, talks, 3)
         held = "select distinct claimed_by from chat_jobs where kind = 'send_scheduled' and state = 'running'"
         wait_until(lambda: len(sql(held)) == 2)
         dies.kill()
@@ -165,7 +165,7 @@ def test_a_time_that_is_moved_counts_once(make_server: MakeServer, database_url:
             assert answer.status in (200, 404), answer.json()
             moved += answer.status == 200
     wait_until(lambda: sql("select 1 from chat_scheduled") == [])
-    assert moved > len(scheduled)
+    assert moved > len(scheduled) / 2
     assert sent(sql) == Counter(str(number) for number in range(20))
     for server in servers:
         server.stop()

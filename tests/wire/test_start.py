@@ -7,8 +7,6 @@ from collections.abc import Callable
 from pathlib import Path
 from threading import Thread
 
-import pytest
-
 from tests.support.server import WSGI, Server
 
 #: Says which modules are there when the server has started, and ends.
@@ -72,13 +70,10 @@ def test_a_start_imports_no_more_than_it_needs(tmp_path: Path) -> None:
     assert not imported & NEEDLESS
 
 
-def test_who_looks_up_a_name_keeps_nobody_waiting(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, make_server: Callable[..., Server]
-) -> None:
+def test_who_looks_up_a_name_keeps_nobody_waiting(tmp_path: Path, make_server: Callable[..., Server]) -> None:
     script = tmp_path / "slow_names.py"
     script.write_text(SLOW_NAMES)
-    monkeypatch.setattr("tests.support.server.WSGI", script)
-    server = make_server()
+    server = make_server(script)
     answers: list[str] = []
     thread = Thread(target=lambda: answers.append(server.request("GET", "/toy/name").json()["address"]))
     thread.start()
