@@ -29,6 +29,9 @@ INDEX_STATE = """
 #: What it may meet where another process makes the same index.
 CROSSED = (psycopg.errors.DeadlockDetected, psycopg.errors.UniqueViolation, psycopg.errors.DuplicateTable)
 
+#: What PostgreSQL says, as an internal error, when somebody else changes the same row of a catalog: rights, an index.
+CHANGED_MEANWHILE = "tuple concurrently updated"
+
 
 def migrate(connection: psycopg.Connection) -> str:
     """Apply what the database lacks of migrations.sql, and return a sentence on it. Raises `StartupError`.
@@ -105,8 +108,11 @@ def _apply(connection: psycopg.Connection, part: Part) -> None:
         try:
             connection.execute(SQL(part.sql))  # type: ignore[arg-type]
             return
-        except (psycopg.errors.LockNotAvailable, psycopg.errors.DeadlockDetected) as error:
-            connection.execute("rollback")
+        except psycopg.Error as error:
+            if not connection.closed:
+                connection.execute("rollback")
+            if not _passes(error):
+                raise
             if time.monotonic() > deadline:
                 raise StartupError(
                     f"The schema could not be brought up to date, other connections keep it locked ({part.kind} "
@@ -115,7 +121,10 @@ def _apply(connection: psycopg.Connection, part: Part) -> None:
                 ) from None
             log.warning("migration: %s %s waits for a lock", part.kind, part.name)
             time.sleep(PAUSE)
-        except psycopg.Error:
-            if not connection.closed:
-                connection.execute("rollback")
-            raise
+
+
+def _passes(error: psycopg.Error) -> bool:
+    """Whether another transaction is in the way, so that a part is worth another try."""
+    return isinstance(
+        error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected
+    ) or CHANGED_MEANWHILE in str(error)

@@ -215,6 +215,9 @@ CALLS: dict[str, tuple[str, int]] = {
     "sync of too many": (sync(1), 2 * CONVERSATIONS + 300),
 }
 
+#: Without statistics the planner takes any name for rare, and sorts all who have it, once trigrams are vacuumed.
+ROWS_WITHOUT_STATISTICS = {"search for a frequent name": USERS + 120}
+
 
 @pytest.fixture(scope="session")
 def big_database(cluster: str, tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> str:
@@ -262,6 +265,8 @@ def _rows(connection: psycopg.Connection) -> int:
 @pytest.mark.parametrize("name", CALLS)
 def test_a_call_touches_no_more_than_its_page(connection: psycopg.Connection, name: str, plan: str) -> None:
     call, most_rows = CALLS[name]
+    if plan == "without statistics":
+        most_rows = ROWS_WITHOUT_STATISTICS.get(name, most_rows)
     connection.execute(PLANS[plan])  # type: ignore[call-overload]
     found = cost(connection, call)
     assert found.rows <= most_rows
