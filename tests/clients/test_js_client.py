@@ -54,6 +54,20 @@ def test_messages_of_one_conversation_arrive_in_their_order_once(shared_server: 
     assert phone.texts(opened["id"]) == texts(api.messages(opened)) == wanted
 
 
+def test_a_line_that_breaks_before_it_is_open_is_tried_again(shared_server: Server, js: Start) -> None:
+    api = Api(shared_server)
+    (ann,) = api.users("ann")
+    opened = api.conversation(ann)
+    phone = js(shared_server, ann)
+    for _ in range(4):
+        phone.call("cut")
+    phone.call("send", opened["id"], "hello")
+    phone.call("settle")
+    assert phone.texts(opened["id"]) == ["hello"]
+    phone.call("cut")
+    assert phone.call("now") == "offline"
+
+
 def test_who_leaves_while_the_first_answer_is_read_comes_back_whole(shared_server: Server, js: Start) -> None:
     api = Api(shared_server)
     (ann,) = api.users("ann")
