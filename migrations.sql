@@ -1236,7 +1236,7 @@ end $step$;
 commit;
 
 
--- >>> functions c2fc82d97bc49c25
+-- >>> functions c3118569f8dfd368
 begin;
 set local client_min_messages = warning;
 set local lock_timeout = '3s';
@@ -1953,7 +1953,8 @@ end $$;
 -- departures --------------------------------------------------------------------------------------------------------
 
 -- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
--- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is the participant as it was, with the version of the removal.
+-- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is
+-- the participant as it was, with the version of the removal.
 create or replace function public.chat_remove_member(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
 ) returns json
@@ -2701,13 +2702,13 @@ begin
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
 
--- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps and
--- no scans of tables: they would read, and sort, whole conversations for each part.
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps: they
+-- would read, and sort, the whole conversation for each part.
 create or replace function public.chat_export_messages(
     p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
     out cursor jsonb, out line json
 ) returns setof record
-language plpgsql stable set search_path = '' set enable_bitmapscan = off set enable_seqscan = off
+language plpgsql stable set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;
@@ -3751,8 +3752,7 @@ create or replace function public.chat_look_up_messages(
     p_wanted integer, p_most integer, p_before_at timestamptz, p_before_id uuid,
     out hit_ids uuid[], out is_complete boolean
 )
--- Not by reading the table, whatever the planner thinks of how frequent a word is.
-language plpgsql stable set search_path = '' set enable_seqscan = off set max_parallel_workers_per_gather = 0 set jit = off
+language plpgsql stable set search_path = '' set max_parallel_workers_per_gather = 0 set jit = off
 as $$
 begin
     with named as materialized (
@@ -7116,7 +7116,7 @@ begin
     end if;
 end $$;
 
-update public.chat_schema set functions_hash = 'c2fc82d97bc49c25', oldest_code = 1;
+update public.chat_schema set functions_hash = 'c3118569f8dfd368', oldest_code = 1;
 
 notify pgrst, 'reload schema';
 

@@ -127,12 +127,12 @@ def wait_for(fileno: int, readable: int, writable: int, seconds: float | None) -
     """
     hub, current = hubs.get_hub(), getcurrent()
     timer = seconds is not None and hub.schedule_call_global(max(seconds, 0), current.switch, 0)
-    listeners = [
-        hub.add(kind, fileno, lambda _, ready=ready: current.switch(ready), current.throw, None)
-        for kind, ready in ((hub.READ, readable), (hub.WRITE, writable))
-        if ready
-    ]
+    listeners = []
     try:
+        for kind, ready in (hub.READ, readable), (hub.WRITE, writable):
+            if ready:
+                wake = lambda _, ready=ready: current.switch(ready)  # noqa: E731
+                listeners.append(hub.add(kind, fileno, wake, current.throw, None))
         return hub.switch()
     finally:
         for listener in listeners:

@@ -95,8 +95,10 @@ def _make_index(connection: psycopg.Connection, index: Index) -> None:
                 connection.execute(SQL(f"drop index concurrently if exists public.{index.name}"))  # type: ignore[arg-type]
             else:
                 connection.execute(SQL(index.sql))  # type: ignore[arg-type]
-        except CROSSED as error:
+        except psycopg.Error as error:
             if error.diag.constraint_name == index.name:  # the rows are not unique
+                raise
+            if not (isinstance(error, CROSSED) or CHANGED_MEANWHILE in str(error)):
                 raise
             time.sleep(PAUSE)
 
@@ -124,7 +126,7 @@ def _apply(connection: psycopg.Connection, part: Part) -> None:
 
 
 def _passes(error: psycopg.Error) -> bool:
-    """Whether another transaction is in the way, so that a part is worth another try."""
+    """Whether another transaction is in the way, so that another try is worth it."""
     return isinstance(
         error, psycopg.errors.LockNotAvailable | psycopg.errors.DeadlockDetected
     ) or CHANGED_MEANWHILE in str(error)

@@ -1,5 +1,6 @@
 -- Remove a member, or leave where it is the caller. The owner is followed by the longest-standing admin, else member; the
--- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is the participant as it was, with the version of the removal.
+-- last one out deletes the conversation. Who went follows no thread of it: who is added again starts anew. The result is
+-- the participant as it was, with the version of the removal.
 create or replace function public.chat_remove_member(
     p_user_id uuid, p_issued_at double precision, p_conversation_id uuid, p_member_id uuid, p_system_messages boolean
 ) returns json

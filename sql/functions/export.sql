@@ -112,13 +112,13 @@ begin
         where found.key collate "C" > p_after order by 1 limit p_limit;
 end $$;
 
--- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps and
--- no scans of tables: they would read, and sort, whole conversations for each part.
+-- A person's own messages after a place, conversation by conversation, each followed by its earlier texts. No bitmaps: they
+-- would read, and sort, the whole conversation for each part.
 create or replace function public.chat_export_messages(
     p_user_id uuid, p_conversation_id uuid, p_seq bigint, p_version bigint, p_limit integer,
     out cursor jsonb, out line json
 ) returns setof record
-language plpgsql stable set search_path = '' set enable_bitmapscan = off set enable_seqscan = off
+language plpgsql stable set search_path = '' set enable_bitmapscan = off
 as $$
 declare
     v_conversation_id uuid := p_conversation_id;

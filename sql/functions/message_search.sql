@@ -88,8 +88,7 @@ create or replace function public.chat_look_up_messages(
     p_wanted integer, p_most integer, p_before_at timestamptz, p_before_id uuid,
     out hit_ids uuid[], out is_complete boolean
 )
--- Not by reading the table, whatever the planner thinks of how frequent a word is.
-language plpgsql stable set search_path = '' set enable_seqscan = off set max_parallel_workers_per_gather = 0 set jit = off
+language plpgsql stable set search_path = '' set max_parallel_workers_per_gather = 0 set jit = off
 as $$
 begin
     with named as materialized (
