@@ -12,6 +12,8 @@ import tempfile
 import time
 from pathlib import Path
 
+import chat.patch  # noqa: F401, I001  # first: it says how psycopg waits
+
 import psycopg
 
 from chat.config import Config
