@@ -12,10 +12,9 @@ import tempfile
 import time
 from pathlib import Path
 
-import chat.patch  # noqa: F401, I001  # first: it says how psycopg waits
-
 import psycopg
 
+import chat.patch  # noqa: F401  # without eventlet's own warning
 from chat.config import Config
 from chat.embedded import EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
