@@ -47,21 +47,11 @@ class Talk:
 
 
 @pytest.fixture
-def talk(shared_server: Server, js: Callable[..., JsClient], request: pytest.FixtureRequest) -> Talk:
-    """The devices; skipped where the server does not offer what the test is about."""
-    needed = request.node.get_closest_marker("needs")
-    paths = Api(shared_server).request("GET", "/openapi.json")["paths"]
-    events = json.dumps(Api(shared_server).request("GET", "/asyncapi.json")["operations"])
-    for name in needed.args if needed else ():
-        if name not in paths and f"client.{name}" not in events:
-            pytest.skip(f"the server has no {name}")
+def talk(shared_server: Server, js: Callable[..., JsClient]) -> Talk:
+    """The devices."""
     return Talk(shared_server, js)
 
 
-needs = pytest.mark.needs
-
-
-@needs("/messages/{message_id}")
 def test_an_edit_is_shown_at_once_and_everywhere(talk: Talk) -> None:
     before = talk.shown(talk.phone)
     shown = talk.phone.call("tryAndShow", talk.id, "edit", before, "first")
@@ -70,7 +60,6 @@ def test_an_edit_is_shown_at_once_and_everywhere(talk: Talk) -> None:
     assert talk.phone.call("state")["optimistic"] == []
 
 
-@needs("/messages/{message_id}")
 def test_what_is_refused_is_taken_back(talk: Talk) -> None:
     message = talk.shown(talk.bobs)
     shown = talk.bobs.call("tryAndShow", talk.id, "edit", message, "not mine")
@@ -81,7 +70,6 @@ def test_what_is_refused_is_taken_back(talk: Talk) -> None:
     assert talk.shown(talk.bobs) == message
 
 
-@needs("/messages/{message_id}")
 def test_two_edits_one_after_the_other_are_no_conflict(talk: Talk) -> None:
     message = talk.shown(talk.phone)
     talk.phone.call("tryAndShow", talk.id, "edit", message, "second")
@@ -89,7 +77,6 @@ def test_two_edits_one_after_the_other_are_no_conflict(talk: Talk) -> None:
     talk.everywhere(lambda each: each["message"] == "third")
 
 
-@needs("/messages/{message_id}")
 def test_a_deleted_message_is_a_tombstone_everywhere(talk: Talk) -> None:
     quoting = {"message": "yes", "reply_to": talk.shown(talk.phone)["id"]}
     talk.bobs.call("send", talk.id, quoting)
@@ -100,7 +87,6 @@ def test_a_deleted_message_is_a_tombstone_everywhere(talk: Talk) -> None:
     talk.everywhere(lambda message: message["quote"]["message"] == "", -1)
 
 
-@needs("/messages/{message_id}/reactions/{emoji}")
 def test_reactions_come_and_go_everywhere(talk: Talk) -> None:
     message = talk.shown(talk.bobs)
     shown = talk.bobs.call("tryAndShow", talk.id, "react", message, "👍")
@@ -114,7 +100,6 @@ def test_reactions_come_and_go_everywhere(talk: Talk) -> None:
     talk.everywhere(lambda each: each["reactions"] == [])
 
 
-@needs("/messages/{message_id}/reactions/{emoji}")
 def test_many_reactions_at_once_leave_no_gap(talk: Talk) -> None:
     message = talk.shown(talk.bobs)
     path = f"/messages/{message['id']}/reactions/"
@@ -126,13 +111,11 @@ def test_many_reactions_at_once_leave_no_gap(talk: Talk) -> None:
     assert len({json.dumps(device.call("conversation", talk.id)["version"]) for device in (talk.phone, talk.bobs)}) == 1
 
 
-@needs("/messages/{message_id}/pin")
 def test_a_pin_is_seen_everywhere(talk: Talk) -> None:
     talk.phone.call("pin", talk.shown(talk.phone))
     talk.everywhere(lambda message: message["pinned_at"] is not None)
 
 
-@needs("typing")
 def test_typing_is_seen_and_ends(talk: Talk) -> None:
     talk.bobs.call("typing", talk.id)
     wait_until(lambda: talk.phone.call("whoIsTyping", talk.id) == [talk.bob["id"]])
@@ -140,7 +123,6 @@ def test_typing_is_seen_and_ends(talk: Talk) -> None:
     wait_until(lambda: talk.phone.call("whoIsTyping", talk.id) == [])
 
 
-@needs("watchPresence")
 def test_presence_is_watched_also_after_a_cut(talk: Talk) -> None:
     talk.phone.call("watchPresence", [talk.bob["id"]])
     wait_until(lambda: talk.phone.call("state")["presence"].get(talk.bob["id"], {}).get("online") is True)
@@ -161,20 +143,17 @@ def test_marking_unread_reaches_the_other_device(talk: Talk) -> None:
         wait_until(lambda device=device: device.call("unread") == 2)  # type: ignore[misc]
 
 
-@needs("/users/{user_id}")
 def test_a_new_name_is_shown_everywhere(talk: Talk) -> None:
     talk.api.request("PATCH", f"/users/{talk.ann['id']}", {"user_id": talk.ann["id"], "username": "Anna"})
     talk.everywhere(lambda message: message["users"]["username"] == "Anna")
 
 
-@needs("/conversations/{conversation_id}/settings")
 def test_settings_reach_the_other_device_and_are_mine_alone(talk: Talk) -> None:
     talk.phone.call("updateSettings", talk.id, {"pinned": True})
     for device, pinned in ((talk.phone, True), (talk.tablet, True), (talk.bobs, False)):
         wait_until(lambda device=device, pinned=pinned: device.call("conversations")[0]["pinned"] == pinned)  # type: ignore[misc]
 
 
-@needs("/conversations/{conversation_id}/participants/{user_id}")
 def test_members_come_and_go(talk: Talk) -> None:
     cem = talk.api.user("cem")
     cems = talk.start(cem)
@@ -196,7 +175,6 @@ def test_members_come_and_go(talk: Talk) -> None:
         wait_until(lambda device=device: device.call("conversations") == [])  # type: ignore[misc]
 
 
-@needs("/conversations/direct")
 def test_a_direct_conversation_is_one_for_both(talk: Talk) -> None:
     opened = talk.phone.call("openDirect", talk.bob["id"])
     assert talk.bobs.call("openDirect", talk.ann["id"])["id"] == opened["id"]
@@ -204,7 +182,6 @@ def test_a_direct_conversation_is_one_for_both(talk: Talk) -> None:
         wait_until(lambda device=device: device.call("conversation", opened["id"]) is not None)  # type: ignore[misc]
 
 
-@needs("/messages/{message_id}/thread", "/messages/{message_id}")
 def test_a_thread_is_shown_also_where_its_beginning_is_not(talk: Talk) -> None:
     root = talk.shown(talk.phone)
     for number in range(3):
@@ -222,7 +199,6 @@ def test_a_thread_is_shown_also_where_its_beginning_is_not(talk: Talk) -> None:
     wait_until(lambda: late.call("messages", talk.id, root["id"])[0]["message"] == "edited")
 
 
-@needs("/attachments")
 def test_a_file_is_uploaded_and_sent(talk: Talk) -> None:
     attachment = talk.phone.call("uploadText", "hello.txt", "hello")
     talk.phone.call("send", talk.id, {"attachments": [attachment["id"]]})
