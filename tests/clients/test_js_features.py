@@ -132,7 +132,6 @@ def test_presence_is_watched_also_after_a_cut(talk: Talk) -> None:
     wait_until(lambda: talk.phone.call("state")["presence"][talk.bob["id"]]["online"] is False, seconds=20)
 
 
-@needs("/users/{user_id}/block")  # the release that marks unread
 def test_marking_unread_reaches_the_other_device(talk: Talk) -> None:
     talk.bobs.call("markRead", talk.id)
     other = talk.start(talk.bob)
