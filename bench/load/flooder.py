@@ -8,12 +8,7 @@ import sys
 import time
 from contextlib import suppress
 
-from .socketio import HANDSHAKE
-
-
-def frame(payload: bytes, head: int = 0x81) -> bytes:
-    return bytes((head, 0x80 | len(payload), 0, 0, 0, 0)) + payload
-
+from .socketio import HANDSHAKE, frame
 
 #: What is sent before, and what again and again. The events are of a socket that has not joined.
 KINDS = {

@@ -15,6 +15,15 @@ HANDSHAKE = (
     "Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n"
 )
 
+
+def frame(payload: bytes, head: int = 0x81) -> bytes:
+    """Return one frame. It is masked, as a client's must be, with zeros: the same work for the server, none here."""
+    size = len(payload)
+    if size < 126:
+        return bytes((head, 0x80 | size, 0, 0, 0, 0)) + payload
+    return bytes((head, 0xFE)) + size.to_bytes(2) + bytes(4) + payload
+
+
 Hear = Callable[["Session", bytes], None]
 
 
@@ -126,13 +135,7 @@ class Session(asyncio.Protocol):
             answer.set_result(packet[at:])
 
     def _write(self, payload: bytes, head: int = 0x81) -> None:
-        """Send one frame. It is masked, as a client's must be, with zeros: the same work for the server, none here."""
-        size = len(payload)
-        if size < 126:
-            prefix = bytes((head, 0x80 | size, 0, 0, 0, 0))
-        else:
-            prefix = bytes((head, 0xFE)) + size.to_bytes(2) + bytes(4)
-        self._transport.write(prefix + payload)
+        self._transport.write(frame(payload, head))
 
     def _fail(self, error: Exception) -> None:
         for each in (self._connected, *self._waiting.values()):

@@ -224,9 +224,12 @@ def _sync(directory: Path) -> None:
 
 
 def _reason(output: str) -> str:
-    """Return the first line of PostgreSQL's output that says what failed; what follows it follows from it."""
+    """Return the first line of PostgreSQL's output that says what failed; what follows it follows from it.
+
+    Who asks while it starts or ends is told so, as an error too: that is no reason.
+    """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in lines:
-        if found := re.search(r"(?:PANIC|FATAL|ERROR|error): +(.*)", line):
+        if found := re.search(r"(?:PANIC|FATAL|ERROR|error): +(?!the database system is )(.*)", line):
             return found[1].rstrip(".")
     return lines[-1].rstrip(".") if lines else "no reason given"

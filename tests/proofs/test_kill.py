@@ -15,8 +15,7 @@ import psycopg
 import pytest
 
 from chat.config import Config
-from chat.embedded import EmbeddedPostgres
-from chat.embedded.programs import ClusterError
+from chat.embedded import ClusterError, EmbeddedPostgres
 from chat.storage.postgres import PostgresStorage
 from tests.support.client import Api
 from tests.support.equivalence import Phone

@@ -14,7 +14,7 @@ import psycopg
 import pytest
 
 from chat.embedded import ClusterError, EmbeddedPostgres
-from chat.embedded.cluster import SOCKET, Cluster
+from chat.embedded.cluster import SOCKET, Cluster, _reason
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -246,3 +246,13 @@ def test_its_account_does_not_get_our_secrets(
     environment = Path(f"/proc/{postmaster(directory)}/environ").read_text().split("\0")
     assert "LC_ALL=C" in environment
     assert "secret" not in str(environment)
+
+
+def test_what_is_told_to_those_who_ask_too_early_is_no_reason() -> None:
+    log = """
+        2026-01-01 LOG:  starting PostgreSQL
+        2026-01-01 FATAL:  the database system is starting up
+        2026-01-01 FATAL:  pre-existing shared memory block (key 1, ID 2) is still in use
+        2026-01-01 LOG:  database system is shut down
+    """
+    assert _reason(log) == "pre-existing shared memory block (key 1, ID 2) is still in use"
