@@ -230,6 +230,6 @@ def _reason(output: str) -> str:
     """
     lines = [line.strip() for line in output.splitlines() if line.strip()]
     for line in lines:
-        if found := re.search(r"(?:PANIC|FATAL|ERROR|error): +(?!the database system is )(.*)", line):
+        if found := re.search(r"(?:PANIC|FATAL|ERROR|error): +(?! |the database system is )(.*)", line):
             return found[1].rstrip(".")
     return lines[-1].rstrip(".") if lines else "no reason given"
